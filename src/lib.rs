@@ -1,0 +1,7 @@
+//! Roost: a self-hosted, Tinybird-compatible server with a real ClickHouse inside.
+//!
+//! The rooms below stand on floors: a room may use rooms of lower floors only.
+//! `docs/ARCHITECTURE.md` draws the house; `tests/it/architecture.rs` holds the code to it.
+
+pub mod schema;
+pub mod syntax;

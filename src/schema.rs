@@ -1,0 +1,10 @@
+//! Tables as ClickHouse knows them: types, columns, engines, DDL text, differences.
+//!
+//! In: checked definitions from `datafile`, answers of the engine's `system` tables.  Out: DDL
+//! text, schema differences, and the [`DataType`] that row checking and encoding follow.
+//! Promise: pure functions over data; the text that is printed is the text that ClickHouse reads.
+//! May use: `syntax`.
+
+pub mod types;
+
+pub use types::DataType;
