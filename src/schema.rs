@@ -5,6 +5,10 @@
 //! Promise: pure functions over data; the text that is printed is the text that ClickHouse reads.
 //! May use: `syntax`.
 
+pub mod column;
+pub mod json_path;
 pub mod types;
 
+pub use column::{Column, ColumnName};
+pub use json_path::{JsonPath, JsonPathError};
 pub use types::DataType;
