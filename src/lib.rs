@@ -3,5 +3,6 @@
 //! The rooms below stand on floors: a room may use rooms of lower floors only.
 //! `docs/ARCHITECTURE.md` draws the house; `tests/it/architecture.rs` holds the code to it.
 
+pub mod config;
 pub mod schema;
 pub mod syntax;

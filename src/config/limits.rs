@@ -1,0 +1,85 @@
+//! The sections `[ingest]` and `[query]`, and the order that limits must keep among each other.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::layers::Layers;
+use super::{ConfigError, units};
+
+/// `[ingest]`: limits of the way in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingest {
+    /// Longest body on the wire.
+    #[serde(deserialize_with = "units::count")]
+    pub body_bytes: NonZeroUsize,
+    /// Longest body after decompression.
+    #[serde(deserialize_with = "units::count")]
+    pub decoded_body_bytes: NonZeroUsize,
+    /// Longest event.
+    #[serde(deserialize_with = "units::count")]
+    pub line_bytes: NonZeroUsize,
+    /// Deepest nesting of an event.
+    #[serde(deserialize_with = "units::depth")]
+    pub depth: usize,
+    /// Most keys of an event, at every depth together.
+    #[serde(deserialize_with = "units::count")]
+    pub keys_per_line: NonZeroUsize,
+    /// Rows that close a batch.
+    #[serde(deserialize_with = "units::count")]
+    pub batch_rows: NonZeroUsize,
+    /// Bytes that close a batch.
+    #[serde(deserialize_with = "units::count")]
+    pub batch_bytes: NonZeroUsize,
+    /// Bytes of rows that may wait for the engine.
+    #[serde(deserialize_with = "units::count")]
+    pub queue_bytes: NonZeroUsize,
+    /// Time after which the outcome of an insert counts as unknown.
+    #[serde(rename = "insert_timeout_seconds", deserialize_with = "units::seconds")]
+    pub insert_timeout: Duration,
+}
+
+/// `[query]`: limits of the way out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Time in the engine; `None`: only the request's own timeout.
+    #[serde(rename = "max_execution_seconds", deserialize_with = "units::seconds_if_any")]
+    pub max_execution: Option<Duration>,
+    /// Longest result; `None`: any.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_result_bytes: Option<NonZeroU64>,
+    /// Memory of one query; `None`: the engine's.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_memory_bytes: Option<NonZeroU64>,
+    /// Threads of one query; `None`: the engine's choice.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_threads: Option<NonZeroU64>,
+    /// Queries that run at the same time.
+    #[serde(deserialize_with = "units::count_or_four_per_core")]
+    pub concurrency: NonZeroUsize,
+    /// Queries that may wait for their turn.
+    #[serde(deserialize_with = "units::count_or_zero")]
+    pub queue: usize,
+    /// Time a query may wait for its turn.
+    #[serde(rename = "queue_timeout_seconds", deserialize_with = "units::seconds")]
+    pub queue_timeout: Duration,
+}
+
+/// Pairs of keys of which the first must not exceed the second.
+const ORDERED: [(&str, &str); 7] = [
+    ("query.max_execution_seconds", "server.request_timeout_seconds"),
+    ("query.queue_timeout_seconds", "server.request_timeout_seconds"),
+    ("ingest.insert_timeout_seconds", "server.request_timeout_seconds"),
+    ("ingest.body_bytes", "ingest.decoded_body_bytes"),
+    ("ingest.line_bytes", "ingest.decoded_body_bytes"),
+    ("ingest.decoded_body_bytes", "ingest.queue_bytes"),
+    ("ingest.batch_bytes", "ingest.queue_bytes"),
+];
+
+/// Refuses limits that can never be reached because another one is met before.
+pub(super) fn check(layers: &Layers) -> Result<(), ConfigError> {
+    ORDERED.iter().try_for_each(|(smaller, larger)| layers.at_most(smaller, larger))
+}
