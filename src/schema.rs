@@ -7,8 +7,10 @@
 
 pub mod column;
 pub mod json_path;
+pub mod quoting;
+pub mod spelling;
 pub mod types;
 
 pub use column::{Column, ColumnName};
 pub use json_path::{JsonPath, JsonPathError};
-pub use types::DataType;
+pub use types::{DataType, TypeError};

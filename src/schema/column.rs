@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{DataType, JsonPath};
 
 /// The name of a column, without quotes: letters, digits, `_`, `.` and whatever else stood inside
 /// backticks. Printed with [`fmt::Display`] as is; DDL quotes it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ColumnName(Box<str>);
 
 impl ColumnName {
@@ -28,7 +31,7 @@ impl fmt::Display for ColumnName {
 }
 
 /// One column of a data source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name.
     pub name: ColumnName,

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A checked JSON path of a column: `$`, `$.a.b`, `$.tags[:]`.
 ///
 /// Tinybird keeps the text after `json:` unchecked; these are the shapes that its real projects
 /// use. Keys may hold any character but `.` and `[` (`$.event-data.event` is legal).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct JsonPath {
     keys: Vec<Box<str>>,
     every_element: bool,
@@ -69,6 +72,20 @@ impl fmt::Display for JsonPath {
             write!(formatter, ".{key}")?;
         }
         if self.every_element { formatter.write_str("[:]") } else { Ok(()) }
+    }
+}
+
+impl From<JsonPath> for String {
+    fn from(path: JsonPath) -> Self {
+        path.to_string()
+    }
+}
+
+impl TryFrom<String> for JsonPath {
+    type Error = JsonPathError;
+
+    fn try_from(text: String) -> Result<Self, JsonPathError> {
+        Self::parse(&text)
     }
 }
 

@@ -1,11 +1,23 @@
-//! ClickHouse data types.
+//! ClickHouse data types: read with [`DataType::parse`], printed canonically with `Display`.
+
+use serde::{Deserialize, Serialize};
+
+mod arguments;
+mod error;
+mod families;
+mod parse;
+mod print;
+mod raw;
+
+pub use error::{TypeError, TypeProblem};
 
 /// A ClickHouse data type, parsed.
 ///
 /// Aliases are resolved (`INT` is [`DataType::Int`] of 32 bits); parameters that change how values
 /// are stored are kept. Types whose values Roost never encodes itself are kept as text in
 /// [`DataType::Opaque`]: ClickHouse decides about them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DataType {
     /// `String`.
     String,
@@ -115,3 +127,84 @@ pub struct TupleElement {
     /// Its type.
     pub data_type: DataType,
 }
+
+impl DataType {
+    /// The type without `Nullable` and `LowCardinality` around it: what one present value is.
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Nullable(inner) | Self::LowCardinality(inner) => inner.plain(),
+            other => other,
+        }
+    }
+
+    /// True where a column of this type itself can hold NULL.
+    pub fn is_nullable(&self) -> bool {
+        match self {
+            Self::Nullable(_) => true,
+            Self::LowCardinality(inner) | Self::SimpleAggregateFunction(_, inner) => inner.is_nullable(),
+            _ => false,
+        }
+    }
+
+    /// True where this type or any type inside it is `Nullable`.
+    pub fn holds_nullable(&self) -> bool {
+        matches!(self, Self::Nullable(_)) || self.inner_types().iter().any(|inner| inner.holds_nullable())
+    }
+
+    /// True where this type or any type inside it holds a state of an aggregate function.
+    pub fn holds_aggregate(&self) -> bool {
+        matches!(self, Self::AggregateFunction(_) | Self::SimpleAggregateFunction(..))
+            || self.inner_types().iter().any(|inner| inner.holds_aggregate())
+    }
+
+    /// True for `Date`, `Date32`, `DateTime` and `DateTime64`, also inside `Nullable`.
+    pub fn is_date(&self) -> bool {
+        matches!(self.plain(), Self::Date | Self::Date32 | Self::DateTime { .. } | Self::DateTime64 { .. })
+    }
+
+    /// The types that stand directly inside this one.
+    pub fn inner_types(&self) -> Vec<&Self> {
+        match self {
+            Self::Nullable(inner)
+            | Self::LowCardinality(inner)
+            | Self::Array(inner)
+            | Self::SimpleAggregateFunction(_, inner) => vec![inner],
+            Self::Map(key, value) => vec![key, value],
+            Self::Tuple(elements) | Self::Nested(elements) => {
+                elements.iter().map(|element| &element.data_type).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl IntWidth {
+    /// The width in bits.
+    pub fn bits(self) -> u16 {
+        match self {
+            Self::W8 => 8,
+            Self::W16 => 16,
+            Self::W32 => 32,
+            Self::W64 => 64,
+            Self::W128 => 128,
+            Self::W256 => 256,
+        }
+    }
+}
+
+impl From<DataType> for String {
+    fn from(data_type: DataType) -> Self {
+        data_type.to_string()
+    }
+}
+
+impl TryFrom<String> for DataType {
+    type Error = TypeError;
+
+    fn try_from(text: String) -> Result<Self, TypeError> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
