@@ -4,5 +4,6 @@
 //! `docs/ARCHITECTURE.md` draws the house; `tests/it/architecture.rs` holds the code to it.
 
 pub mod config;
+pub mod engine;
 pub mod schema;
 pub mod syntax;

@@ -86,7 +86,7 @@ pub struct RemoteEngine {
 }
 
 /// Whether the embedded engine is confined to the data directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Sandbox {
     /// No start without it.
