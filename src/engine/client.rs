@@ -1,0 +1,233 @@
+//! The one client of the engine, embedded or remote.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper_util::rt::TokioExecutor;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+
+use super::EngineError;
+use super::socket::SocketConnector;
+
+/// Idle connections kept to the engine; each holds an engine connection at the other end.
+const MAX_IDLE_CONNECTIONS: usize = 16;
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Where the engine is at this moment.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// Nowhere: starting, restarting or stopped, with the reason.
+    Away(String),
+    /// Behind a Unix socket of our own child; every life of the child has its own number.
+    Socket {
+        /// Counts the child's lives.
+        generation: u64,
+        /// The socket.
+        path: PathBuf,
+    },
+    /// A ClickHouse server.
+    Server {
+        /// Its HTTP address, `http://host:8123`.
+        url: String,
+        /// The user to name.
+        user: String,
+        /// The user's password.
+        password: SecretString,
+    },
+}
+
+/// A cheap handle on the engine, wherever it is.
+///
+/// Connections belong to the async runtime that opened them: take [`EngineClient::fresh`] for
+/// another runtime.
+#[derive(Clone)]
+pub struct EngineClient {
+    location: watch::Receiver<Location>,
+    connected: Arc<Mutex<Option<Connected>>>,
+}
+
+struct Connected {
+    generation: u64,
+    client: clickhouse::Client,
+}
+
+/// A statement that answers rows.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// The SQL text, without FORMAT and without a final `;`.
+    pub sql: String,
+    /// The output format.
+    pub format: String,
+    /// The database of unqualified names.
+    pub database: Option<String>,
+    /// Engine settings for this call.
+    pub settings: Vec<(String, String)>,
+    /// Values of `{name:Type}` in the text.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Query {
+    /// A query without settings or parameters.
+    pub fn new(sql: impl Into<String>, format: impl Into<String>) -> Self {
+        Self { sql: sql.into(), format: format.into(), ..Self::default() }
+    }
+
+    /// Adds a setting.
+    #[must_use]
+    pub fn with_setting(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.settings.push((name.to_owned(), format!("{value}")));
+        self
+    }
+}
+
+/// A result on its way: bytes of one document in the asked format.
+///
+/// Dropping it before its end stops the query.
+pub struct Rows {
+    first: Option<Bytes>,
+    cursor: clickhouse::query::BytesCursor,
+}
+
+impl Rows {
+    /// The next piece; `None` at the end. An error means that what came before is not whole.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
+        match self.first.take() {
+            Some(first) => Ok(Some(first)),
+            None => self.cursor.next().await.map_err(EngineError::from_client),
+        }
+    }
+
+    /// Everything, joined.
+    pub async fn collect(mut self) -> Result<Bytes, EngineError> {
+        let mut all = Vec::new();
+        while let Some(piece) = self.next().await? {
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.into())
+    }
+}
+
+impl EngineClient {
+    /// A client that follows the engine to wherever `location` says it is.
+    pub fn following(location: watch::Receiver<Location>) -> Self {
+        Self { location, connected: Arc::default() }
+    }
+
+    /// A client of a ClickHouse server that does not move.
+    pub fn server(url: String, user: String, password: SecretString) -> Self {
+        let (_, location) = watch::channel(Location::Server { url, user, password });
+        Self::following(location)
+    }
+
+    /// The same engine with connections of its own.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self::following(self.location.clone())
+    }
+
+    /// Starts a query and waits for its first bytes, so that an error which comes before them is
+    /// returned here.
+    pub async fn query(&self, query: Query) -> Result<Rows, EngineError> {
+        let mut client = self.client()?;
+        if let Some(database) = query.database {
+            client = client.with_database(database);
+        }
+        let mut call = client.query_raw(&query.sql);
+        for (name, value) in query.settings {
+            call = call.with_setting(name, value);
+        }
+        for (name, value) in query.parameters {
+            call = call.with_setting(format!("param_{name}"), value);
+        }
+        let mut cursor = call.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
+        let first = cursor.next().await.map_err(EngineError::from_client)?;
+        Ok(Rows { first, cursor })
+    }
+
+    /// Runs a query whose rows fit in memory and reads them as JSON objects.
+    pub async fn rows<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: impl Into<String>,
+    ) -> Result<Vec<T>, EngineError> {
+        let query = Query::new(sql, "JSONEachRow").with_setting("output_format_json_quote_64bit_integers", 0);
+        let bytes = self.query(query).await?.collect().await?;
+        let read = |line: &[u8]| serde_json::from_slice(line);
+        let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(read).collect::<Result<_, _>>().map_err(|error| EngineError::Lost(error.to_string()))
+    }
+
+    /// Runs a statement that answers nothing: DDL, `INSERT … SELECT`, SYSTEM.
+    pub async fn execute(&self, sql: &str) -> Result<(), EngineError> {
+        self.client()?.query_raw(sql).execute().await.map_err(EngineError::from_client)
+    }
+
+    /// Inserts one block: `statement` is `INSERT INTO … FORMAT name`, `block` its data.
+    ///
+    /// [`EngineError::Unavailable`] means that nothing was sent, [`EngineError::Lost`] that the
+    /// rows may be there.
+    pub async fn insert(&self, statement: &str, block: Bytes, patience: Duration) -> Result<(), EngineError> {
+        let client = self.client()?;
+        let mut insert =
+            client.insert_formatted_with(statement.to_owned()).with_timeouts(Some(patience), Some(patience));
+        for (name, value) in INSERT_SETTINGS {
+            insert = insert.with_setting(name, value);
+        }
+        insert.send(block).await.map_err(EngineError::from_client)?;
+        insert.end().await.map_err(EngineError::from_client)
+    }
+
+    /// The client library's client for the engine's present life.
+    fn client(&self) -> Result<clickhouse::Client, EngineError> {
+        let location = self.location.borrow().clone();
+        let generation = match &location {
+            Location::Away(reason) => return Err(EngineError::Unavailable(reason.clone())),
+            Location::Socket { generation, .. } => *generation,
+            Location::Server { .. } => 0,
+        };
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*connected {
+            Some(kept) if kept.generation == generation => Ok(kept.client.clone()),
+            _ => {
+                let client = connect(&location);
+                *connected = Some(Connected { generation, client: client.clone() });
+                Ok(client)
+            }
+        }
+    }
+}
+
+/// One request is one block is one part, in the order it was sent: the engine's defaults for
+/// asynchronous and deduplicated inserts moved in 26.x, so every one that matters is pinned.
+const INSERT_SETTINGS: [(&str, &str); 8] = [
+    ("async_insert", "0"),
+    ("deduplicate_insert", "disable"),
+    ("insert_deduplicate", "0"),
+    ("max_insert_threads", "1"),
+    ("min_insert_block_size_rows", "1000000000"),
+    ("min_insert_block_size_bytes", "0"),
+    ("max_partitions_per_insert_block", "0"),
+    ("input_format_skip_unknown_fields", "0"),
+];
+
+fn connect(location: &Location) -> clickhouse::Client {
+    let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+    builder.pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
+    builder.pool_timer(hyper_util::rt::TokioTimer::new());
+    let client = match location {
+        Location::Socket { path, .. } => {
+            clickhouse::Client::with_http_client(builder.build(SocketConnector::new(path)))
+                .with_url("http://engine")
+        }
+        Location::Server { url, user, password } => {
+            clickhouse::Client::with_http_client(builder.build_http())
+                .with_url(url)
+                .with_user(user)
+                .with_password(password.expose_secret())
+        }
+        Location::Away(_) => clickhouse::Client::default(),
+    };
+    client.with_compression(clickhouse::Compression::None)
+}
