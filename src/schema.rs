@@ -6,11 +6,20 @@
 //! May use: `syntax`.
 
 pub mod column;
+pub mod ddl;
+pub mod engine;
+pub mod expression;
 pub mod json_path;
+pub mod quarantine;
 pub mod quoting;
 pub mod spelling;
+pub mod table;
 pub mod types;
 
 pub use column::{Column, ColumnName};
+pub use ddl::TableName;
+pub use engine::{Engine, EngineError, EngineFamily, EngineName, EngineOption, EngineOptions};
+pub use expression::Expression;
 pub use json_path::{JsonPath, JsonPathError};
+pub use table::{Index, Table};
 pub use types::{DataType, TypeError};

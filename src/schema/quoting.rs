@@ -5,6 +5,14 @@ pub fn identifier(name: &str) -> String {
     quoted(name, '`')
 }
 
+/// A name as people write it: in backticks only where it is no plain word.
+pub fn name(name: &str) -> String {
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let word = name.bytes().next().is_some_and(letter)
+        && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit());
+    if word { name.to_owned() } else { identifier(name) }
+}
+
 /// A text in single quotes, safe inside any statement.
 pub fn string(text: &str) -> String {
     quoted(text, '\'')

@@ -72,15 +72,8 @@ fn list(formatter: &mut Formatter<'_>, elements: &[TupleElement]) -> fmt::Result
 impl Display for TupleElement {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) if is_word(name) => write!(formatter, "{name} {}", self.data_type),
-            Some(name) => write!(formatter, "{} {}", quoting::identifier(name), self.data_type),
+            Some(name) => write!(formatter, "{} {}", quoting::name(name), self.data_type),
             None => self.data_type.fmt(formatter),
         }
     }
-}
-
-/// True for a name that needs no backticks.
-fn is_word(name: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-    name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
 }
