@@ -6,4 +6,5 @@
 pub mod config;
 pub mod engine;
 pub mod schema;
+pub mod sql;
 pub mod syntax;
