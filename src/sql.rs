@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod lexer;
+pub mod quote;
 pub mod token;
 
 pub use error::{Situation, SqlError};
