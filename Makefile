@@ -1,0 +1,35 @@
+# What cargo alone cannot do. `make help` lists the targets.
+
+# Extra flags of `roost serve`, as in: make run ARGS="--port 8080"
+ARGS ?=
+
+# A recipe that needs the engine library starts with this; the first time it is fetched.
+WITH_ENGINE = ROOST_ENGINE_LIB=$$(tools/engine.sh) && export ROOST_ENGINE_LIB
+
+.PHONY: help engine run test lint bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+engine: ## fetch the engine library, once per user, and print its path
+	@tools/engine.sh
+
+run: ## build in release mode and serve the project in this directory on port 7181
+	@$(WITH_ENGINE) && cargo build --release && exec "$${CARGO_TARGET_DIR:-target}/release/roost" serve $(ARGS)
+
+test: lint ## all checks, the integration tests against both kinds of engine
+	tests/packaging/engine.sh
+	$(WITH_ENGINE) && cargo test
+	$(WITH_ENGINE) && ROOST_TEST_ENGINE=remote cargo test --test it
+
+lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	tools/lint.sh
+
+bench: ## benchmarks
+	$(WITH_ENGINE) && cargo bench
+
+clean: ## remove what cargo built; the data directory and the cache stay
+	cargo clean
