@@ -9,7 +9,7 @@ WITH_ENGINE = ROOST_ENGINE_LIB=$$(tools/engine.sh) && export ROOST_ENGINE_LIB
 .PHONY: help engine run test lint bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
 
 engine: ## fetch the engine library, once per user, and print its path
 	@tools/engine.sh
