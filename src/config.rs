@@ -335,9 +335,11 @@ mod tests {
 
     #[test]
     fn an_empty_short_variable_is_no_setting() {
-        let config =
-            read("", &[("ROOST_ADMIN_TOKEN", ""), ("ROOST_ENGINE_LIB", "")], &Flags::default()).unwrap();
-        assert!(config.tokens.admin.is_none());
+        let empty = [("ROOST_ADMIN_TOKEN", ""), ("ROOST_ENGINE_LIB", "")];
+        let file = "[tokens]\nadmin = '0123456789abcdef'\n[engine]\nlibrary = '/abs.so'";
+        let config = read(file, &empty, &Flags::default()).unwrap();
+        assert_eq!(config.tokens.admin.as_ref().unwrap().expose_secret(), "0123456789abcdef");
+        assert_eq!(embedded(config).library, Path::new("/abs.so"));
     }
 
     #[test]
