@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod engine;
+pub mod ingest;
 pub mod schema;
 pub mod sql;
 pub mod syntax;
