@@ -44,6 +44,9 @@ pub struct Engine {
     pub max_connections: NonZeroUsize,
     /// Time to answer the first query.
     pub start_timeout: Duration,
+    /// Existing directory for the engine's socket; short, because a socket's path is. The user's
+    /// own runtime directory where there is one.
+    pub runtime: PathBuf,
 }
 
 /// Where the engine runs.
@@ -167,7 +170,8 @@ impl RawEngine {
         } else {
             EnginePlace::Remote(self.remote(layers)?)
         };
-        Ok(Engine { place, metadata_database, max_connections, start_timeout })
+        let runtime = runtime_directory(environment);
+        Ok(Engine { place, metadata_database, max_connections, start_timeout, runtime })
     }
 
     fn remote(self, layers: &Layers) -> Result<RemoteEngine, ConfigError> {
@@ -232,6 +236,13 @@ fn cached_library(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
     };
     let version = format!("{}-{platform}", LIBRARY_VERSION.trim());
     Some(cache.join("roost/engine").join(version).join("libchdb.so"))
+}
+
+/// `XDG_RUNTIME_DIR`, or `/tmp` where it is missing or too long for the path of a socket below it.
+fn runtime_directory(environment: &BTreeMap<String, String>) -> PathBuf {
+    let given = environment.get("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let fits = |path: &PathBuf| path.is_absolute() && path.is_dir() && path.as_os_str().len() <= 48;
+    given.filter(fits).unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
 fn server_address(text: &str) -> Option<Uri> {

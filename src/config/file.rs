@@ -11,7 +11,9 @@ pub(super) fn environment() -> Result<BTreeMap<String, String>, ConfigError> {
     let mut found = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
         let Ok(name) = name.into_string() else { continue };
-        if name.starts_with("ROOST_") || name == "XDG_CACHE_HOME" || name == "HOME" {
+        if name.starts_with("ROOST_")
+            || matches!(name.as_str(), "XDG_CACHE_HOME" | "XDG_RUNTIME_DIR" | "HOME")
+        {
             let value = value.into_string();
             let value = value.map_err(|_| ConfigError::VariableNotText { variable: name.clone() })?;
             found.insert(name, value);

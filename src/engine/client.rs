@@ -1,5 +1,6 @@
 //! The one client of the engine, embedded or remote.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,11 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::EngineError;
 use super::socket::SocketConnector;
 
+/// Calls in flight where nothing else is set.
+const MAX_CALLS: usize = 32;
 /// Idle connections kept to the engine; each holds an engine connection at the other end.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -47,6 +50,7 @@ pub enum Location {
 pub struct EngineClient {
     location: watch::Receiver<Location>,
     connected: Arc<Mutex<Option<Connected>>>,
+    calls: Arc<Semaphore>,
 }
 
 struct Connected {
@@ -89,6 +93,7 @@ impl Query {
 pub struct Rows {
     first: Option<Bytes>,
     cursor: clickhouse::query::BytesCursor,
+    _call: OwnedSemaphorePermit,
 }
 
 impl Rows {
@@ -113,7 +118,14 @@ impl Rows {
 impl EngineClient {
     /// A client that follows the engine to wherever `location` says it is.
     pub fn following(location: watch::Receiver<Location>) -> Self {
-        Self { location, connected: Arc::default() }
+        Self { location, connected: Arc::default(), calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+    }
+
+    /// The same client with another bound on calls in flight; further calls wait.
+    #[must_use]
+    pub fn with_max_calls(mut self, calls: NonZeroUsize) -> Self {
+        self.calls = Arc::new(Semaphore::new(calls.get().min(Semaphore::MAX_PERMITS)));
+        self
     }
 
     /// A client of a ClickHouse server that does not move.
@@ -131,20 +143,21 @@ impl EngineClient {
     /// Starts a query and waits for its first bytes, so that an error which comes before them is
     /// returned here.
     pub async fn query(&self, query: Query) -> Result<Rows, EngineError> {
+        let call = self.enter().await?;
         let mut client = self.client()?;
         if let Some(database) = query.database {
             client = client.with_database(database);
         }
-        let mut call = client.query_raw(&query.sql);
+        let mut request = client.query_raw(&query.sql);
         for (name, value) in query.settings {
-            call = call.with_setting(name, value);
+            request = request.with_setting(name, value);
         }
         for (name, value) in query.parameters {
-            call = call.with_setting(format!("param_{name}"), value);
+            request = request.with_setting(format!("param_{name}"), value);
         }
-        let mut cursor = call.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
+        let mut cursor = request.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
         let first = cursor.next().await.map_err(EngineError::from_client)?;
-        Ok(Rows { first, cursor })
+        Ok(Rows { first, cursor, _call: call })
     }
 
     /// Runs a query whose rows fit in memory and reads them as JSON objects.
@@ -161,6 +174,7 @@ impl EngineClient {
 
     /// Runs a statement that answers nothing: DDL, `INSERT … SELECT`, SYSTEM.
     pub async fn execute(&self, sql: &str) -> Result<(), EngineError> {
+        let _call = self.enter().await?;
         self.client()?.query_raw(sql).execute().await.map_err(EngineError::from_client)
     }
 
@@ -169,6 +183,7 @@ impl EngineClient {
     /// [`EngineError::Unavailable`] means that nothing was sent, [`EngineError::Lost`] that the
     /// rows may be there.
     pub async fn insert(&self, statement: &str, block: Bytes, patience: Duration) -> Result<(), EngineError> {
+        let _call = self.enter().await?;
         let client = self.client()?;
         let mut insert =
             client.insert_formatted_with(statement.to_owned()).with_timeouts(Some(patience), Some(patience));
@@ -177,6 +192,12 @@ impl EngineClient {
         }
         insert.send(block).await.map_err(EngineError::from_client)?;
         insert.end().await.map_err(EngineError::from_client)
+    }
+
+    /// Waits until another call may be made.
+    async fn enter(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        let closed = |_| EngineError::Unavailable("the server is stopping".to_owned());
+        Arc::clone(&self.calls).acquire_owned().await.map_err(closed)
     }
 
     /// The client library's client for the engine's present life.
