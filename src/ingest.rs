@@ -3,7 +3,8 @@
 //! In: bodies of requests and the columns of their data source.  Out: blocks in ClickHouse's
 //! `Native` format for the table and for its quarantine, and the two counts that clients read.
 //! Promise: every event ends in exactly one of the two tables or the whole body is refused, and
-//! the engine accepts every block, so that no row is held up by somebody else's bad value.
+//! the engine accepts every block, so that no row is held up by somebody else's bad value (but
+//! for types of single paths inside a `JSON` column, which only the engine checks).
 //! Decoding is a pure function of body, plan and limits.
 //! May use: `schema`.
 

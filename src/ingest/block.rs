@@ -64,7 +64,6 @@ fn declared_type(data_type: &DataType) -> DataType {
         DataType::Array(inner) => DataType::Array(boxed(inner)),
         DataType::Map(key, value) => DataType::Map(boxed(key), boxed(value)),
         DataType::Tuple(parts) => DataType::Tuple(elements(parts)),
-        DataType::Nested(parts) => DataType::Nested(elements(parts)),
         other => other.clone(),
     }
 }

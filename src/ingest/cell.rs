@@ -84,6 +84,9 @@ pub enum Unfillable {
     /// form that the engine would read back from a block.
     #[error("events cannot hold values of type {0}: remove the JSON path or change the type")]
     Type(Box<str>),
+    /// The table has a column for each part of a `Nested`, and none for the whole.
+    #[error("events cannot fill a Nested: write each part as a column of its own, `name.part Array(type)`")]
+    Nested,
     /// Not in the time zone database.
     #[error("time zone '{0}' is not known")]
     Zone(Box<str>),
@@ -230,10 +233,7 @@ impl Compiler<'_> {
                 Ok(Cell::Map { offsets, key, value: Box::new(self.cell(value)?) })
             }
             DataType::Tuple(elements) => self.tuple(elements),
-            DataType::Nested(elements) => {
-                let offsets = self.stream(StreamKind::Offsets);
-                Ok(Cell::Array { offsets, element: Box::new(self.tuple(elements)?) })
-            }
+            DataType::Nested(_) => Err(Unfillable::Nested),
             scalar => {
                 let scalar = Scalar::compile(scalar)?;
                 Ok(Cell::Scalar { scalar, values: self.stream(StreamKind::Values) })

@@ -43,7 +43,7 @@ pub(super) struct EventReader<'p, 'a> {
     plan: &'p RowPlan,
     limits: &'p Limits,
     rows: RowWriter<'p>,
-    quarantine: QuarantineWriter,
+    quarantine: QuarantineWriter<'p>,
     successful: usize,
     quarantined: usize,
     /// Used again for each event.
@@ -57,7 +57,7 @@ impl<'p, 'a> EventReader<'p, 'a> {
             plan,
             limits,
             rows: RowWriter::new(plan, limits.shapes),
-            quarantine: QuarantineWriter::new(plan),
+            quarantine: QuarantineWriter::new(&plan.quarantine),
             successful: 0,
             quarantined: 0,
             slots: Vec::new(),

@@ -92,6 +92,7 @@ impl Reader<'_> {
         read: impl Fn(&mut Self, usize) -> Vec<String>,
     ) -> Vec<String> {
         let ends: Vec<usize> = (0..rows).map(|_| self.unsigned(8).try_into().unwrap()).collect();
+        assert!(ends.is_sorted(), "offsets go backwards: {ends:?}");
         let elements = read(self, ends.last().copied().unwrap_or(0));
         let starts = std::iter::once(&0).chain(&ends);
         let (open, close) = brackets.split_at(1);

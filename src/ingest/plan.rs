@@ -12,7 +12,7 @@ use super::cell::{Cell, Unfillable};
 use super::json::{JsonText, JsonValue};
 use super::literal::literal_to_json;
 use super::paths::PathTree;
-use super::quarantine;
+use super::quarantine::QuarantinePlan;
 use crate::schema::{Column, ColumnName, DataType};
 
 /// How events become rows of one table.
@@ -21,7 +21,7 @@ pub struct RowPlan {
     pub(super) columns: Vec<PlannedColumn>,
     pub(super) paths: PathTree,
     pub(super) layout: Arc<Layout>,
-    pub(super) quarantine: Arc<Layout>,
+    pub(super) quarantine: QuarantinePlan,
     /// Numbers of planned columns whose arrays must have the same length in each row.
     pub(super) parallel_arrays: Vec<Vec<usize>>,
     /// The number of all columns of the data source.
@@ -85,13 +85,12 @@ impl RowPlan {
         if planned.is_empty() {
             return Err(PlanError::NoJsonPath);
         }
-        let quarantine = Arc::new(quarantine::layout(columns)?);
         Ok(Self {
             parallel_arrays: parallel_arrays(&planned),
             columns: planned,
             paths,
             layout: Arc::new(layout),
-            quarantine,
+            quarantine: QuarantinePlan::new(columns)?,
             slots: columns.len(),
         })
     }

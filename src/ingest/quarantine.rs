@@ -12,9 +12,9 @@ use super::block::{Block, Layout};
 use super::cell::{push_offset, push_text, text_of};
 use super::event::EventFault;
 use super::json::JsonText;
-use super::plan::{PlanError, RowPlan};
+use super::plan::PlanError;
 use super::row::{Fault, FaultKind};
-use crate::schema::{Column, ColumnName, DataType};
+use crate::schema::{Column, quarantine};
 
 /// The error column of an event that could not be read.
 const WHOLE_EVENT: &str = "$";
@@ -25,37 +25,53 @@ const SHOWN_VALUE: usize = 256;
 /// How many bytes of an unreadable event go into a message.
 const SHOWN_EVENT: usize = 1024;
 
+/// The columns that come from no column of the data source.
+const OWN_COLUMNS: [&str; 3] = [quarantine::ERROR_COLUMN, quarantine::ERROR, quarantine::IMPORT_ID];
+
 // Every column of the quarantine has two streams: offsets or a null map, and texts.
 const ERROR_COLUMNS: usize = 0;
 const ERRORS: usize = 2;
 const IMPORT_ID: usize = 4;
 const VALUES: usize = 6;
 
-/// The columns of the quarantine of a data source.
-pub(super) fn layout(columns: &[Column]) -> Result<Layout, PlanError> {
-    let texts = DataType::Array(Box::new(DataType::String));
-    let text_or_null = DataType::Nullable(Box::new(DataType::String));
-    let own = [("c__error_column", &texts), ("c__error", &texts), ("c__import_id", &text_or_null)];
-    let own = own.map(|(name, data_type)| (ColumnName::new(name), data_type));
-    let copied = columns.iter().map(|column| (column.name.clone(), &text_or_null));
-    let mut layout = Layout::default();
-    for (name, data_type) in own.into_iter().chain(copied) {
-        layout.add(name.clone(), data_type).map_err(|reason| PlanError::Type { column: name, reason })?;
+/// The columns of the quarantine of a data source, and where their values come from.
+#[derive(Debug)]
+pub(super) struct QuarantinePlan {
+    layout: Arc<Layout>,
+    /// For each copied column, its place among the columns of the data source.
+    sources: Vec<usize>,
+}
+
+impl QuarantinePlan {
+    /// Follows the table that `schema` defines.
+    pub(super) fn new(columns: &[Column]) -> Result<Self, PlanError> {
+        let mut layout = Layout::default();
+        let mut sources = Vec::new();
+        for column in quarantine::columns(columns) {
+            let Some(data_type) = column.data_type.filter(|_| column.default.is_none()) else { continue };
+            layout
+                .add(column.name.clone(), &data_type)
+                .map_err(|reason| PlanError::Type { column: column.name.clone(), reason })?;
+            if !OWN_COLUMNS.contains(&column.name.as_str()) {
+                sources.extend(columns.iter().position(|source| source.name == column.name));
+            }
+        }
+        Ok(Self { layout: Arc::new(layout), sources })
     }
-    Ok(layout)
 }
 
 /// Collects what is refused.
 #[derive(Debug)]
-pub(super) struct QuarantineWriter {
+pub(super) struct QuarantineWriter<'p> {
+    plan: &'p QuarantinePlan,
     block: Block,
     bytes: usize,
 }
 
-impl QuarantineWriter {
+impl<'p> QuarantineWriter<'p> {
     /// Starts with nothing refused.
-    pub(super) fn new(plan: &RowPlan) -> Self {
-        Self { block: Block::new(Arc::clone(&plan.quarantine), &[]), bytes: 0 }
+    pub(super) fn new(plan: &'p QuarantinePlan) -> Self {
+        Self { plan, block: Block::new(Arc::clone(&plan.layout), &[]), bytes: 0 }
     }
 
     /// The bytes of all rows so far.
@@ -72,28 +88,22 @@ impl QuarantineWriter {
     pub(super) fn keep_row(&mut self, slots: &[Option<JsonText<'_>>], faults: &[Fault<'_>]) {
         let columns: Vec<&str> = faults.iter().map(|fault| fault.column.name.as_str()).collect();
         let messages: Vec<String> = faults.iter().map(|fault| describe(fault, slots)).collect();
-        self.keep(&columns, &messages, slots.iter().copied());
+        self.keep(&columns, &messages, slots);
     }
 
     /// Keeps the beginning of an event that could not be read.
     pub(super) fn keep_event(&mut self, received: &[u8], fault: &EventFault) {
         let shown = String::from_utf8_lossy(&received[..received.len().min(SHOWN_EVENT)]);
-        let columns = self.block.streams().len().saturating_sub(VALUES) / 2;
-        self.keep(&[WHOLE_EVENT], &[format!("{fault}: {shown}")], std::iter::repeat_n(None, columns));
+        self.keep(&[WHOLE_EVENT], &[format!("{fault}: {shown}")], &[]);
     }
 
-    fn keep<'a>(
-        &mut self,
-        columns: &[&str],
-        messages: &[String],
-        values: impl Iterator<Item = Option<JsonText<'a>>>,
-    ) {
+    fn keep(&mut self, columns: &[&str], messages: &[String], slots: &[Option<JsonText<'_>>]) {
         let streams = self.block.streams();
         push_texts(&mut streams[ERROR_COLUMNS..], columns);
         push_texts(&mut streams[ERRORS..], messages);
         push_text_or_null(&mut streams[IMPORT_ID..], None);
-        for (value, streams) in values.zip(streams[VALUES..].chunks_exact_mut(2)) {
-            match value {
+        for (source, streams) in self.plan.sources.iter().zip(streams[VALUES..].chunks_exact_mut(2)) {
+            match slots.get(*source).copied().flatten() {
                 Some(value) => with_received(value, |text| push_text_or_null(streams, text)),
                 None => push_text_or_null(streams, None),
             }

@@ -1,4 +1,7 @@
 //! What the engine demands of the text of a `JSON` column, checked before it sees a block.
+//!
+//! Types of single paths, as in `JSON(a UInt32)`, are not looked at: a value that does not fit one
+//! makes the engine refuse the block.
 
 use std::collections::HashSet;
 
