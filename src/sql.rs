@@ -9,6 +9,8 @@
 pub mod error;
 pub mod lexer;
 pub mod quote;
+pub mod scan;
+pub mod statement;
 pub mod token;
 
 pub use error::{Situation, SqlError};
