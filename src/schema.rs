@@ -10,6 +10,7 @@ pub mod ddl;
 pub mod engine;
 pub mod expression;
 pub mod json_path;
+pub mod kafka;
 pub mod quarantine;
 pub mod quoting;
 pub mod spelling;
