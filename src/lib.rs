@@ -4,6 +4,7 @@
 //! `docs/ARCHITECTURE.md` draws the house; `tests/it/architecture.rs` holds the code to it.
 
 pub mod config;
+pub mod datafile;
 pub mod engine;
 pub mod ingest;
 pub mod schema;
