@@ -7,6 +7,7 @@
 //! makes it refuse the block that everybody's rows share.
 
 mod address;
+mod calendar;
 mod decimal;
 mod enumeration;
 mod float;

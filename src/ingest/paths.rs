@@ -53,8 +53,9 @@ impl PathTree {
             *keys += 1;
             if let Some(place) = self.place(key, expected) {
                 expected = place + 1;
-                let taken = self.children[place].1.take(value, slots, keys);
-                outcome = std::mem::replace(&mut outcome, Ok(())).and(taken);
+                if let Err(error) = self.children[place].1.take(value, slots, keys) {
+                    outcome = Err(error);
+                }
             }
         })?;
         outcome.map(|()| whole)
