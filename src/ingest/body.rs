@@ -116,7 +116,7 @@ pub(super) fn decode(
 }
 
 fn decode_lines(plan: &RowPlan, body: &[u8], limits: &Limits) -> Result<DecodedBody, BodyError> {
-    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let mut lines = split_lines(body).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let mut events = EventReader::new(plan, limits);
     let first_line = lines.next().ok_or(BodyError::Empty)?;
     let first_fault = events.take(first_line)?.filter(EventFault::is_broken);
@@ -131,6 +131,15 @@ fn decode_lines(plan: &RowPlan, body: &[u8], limits: &Limits) -> Result<DecodedB
         Some(fault) if !some_json => Err(BodyError::NoJsonLine(fault.to_string().into())),
         _ => Ok(events.finish()),
     }
+}
+
+fn split_lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
+    ends.scan(0, |start, end| {
+        let line = &body[*start..end];
+        *start = end + 1;
+        Some(line)
+    })
 }
 
 /// True when the lines make no sense each by itself, but all together they do.

@@ -77,7 +77,7 @@ impl<'a> JsonText<'a> {
 
     fn unquote(self) -> Option<Cow<'a, str>> {
         let inner = self.0.get(1..self.0.len() - 1)?;
-        if inner.contains('\\') {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
             return serde_json::from_str(self.0).ok().map(Cow::Owned);
         }
         Some(Cow::Borrowed(inner))
@@ -109,8 +109,8 @@ pub(crate) fn is_json_sequence(text: &str) -> bool {
 
 /// True when arrays and objects stand inside each other more than `limit` times.
 pub(crate) fn is_deeper_than(limit: usize, json: &str) -> bool {
-    // Most events hold fewer brackets than the limit, and counting them is one vectorised pass.
-    if json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= limit {
+    // Most events hold fewer brackets than the limit, and that is quickly seen.
+    if memchr::memchr2_iter(b'[', b'{', json.as_bytes()).nth(limit).is_none() {
         return false;
     }
     let (mut depth, mut inside_text, mut escaped) = (0_usize, false, false);
