@@ -7,6 +7,8 @@
 //! May use: `syntax`.
 
 pub mod error;
+pub mod filter;
+pub mod gate;
 pub mod lexer;
 pub mod quote;
 pub mod scan;
@@ -14,4 +16,7 @@ pub mod statement;
 pub mod token;
 
 pub use error::{Situation, SqlError};
+pub use filter::RowFilter;
+pub use gate::Gate;
+pub use statement::Statement;
 pub use token::{Token, TokenKind};

@@ -123,6 +123,12 @@ pub enum Situation {
         /// The alias of the lambda.
         name: String,
     },
+    /// A row filter with a subquery, a table or a setting in it.
+    #[error("a row filter cannot read '{found}'")]
+    FilterReads {
+        /// What it would read.
+        found: String,
+    },
     /// A table name that nobody knows; the text is Tinybird's.
     #[error("Resource '{name}' not found")]
     ResourceNotFound {

@@ -19,6 +19,7 @@ mod words;
 use std::fmt;
 
 use self::cursor::Cursor;
+use self::expression::InKeyword;
 use self::scope::Scopes;
 use super::error::{Situation, SqlError};
 use crate::syntax::Span;
@@ -147,6 +148,11 @@ impl<'a> Scanner<'a> {
     /// Fails on the first token that is broken in itself.
     pub(super) fn new(text: &'a str) -> Result<Self, SqlError> {
         Ok(Self { cursor: Cursor::new(text)?, scopes: Scopes::new(), found: Scan::default(), depth: 0 })
+    }
+
+    /// Reads one expression without an alias.
+    pub(super) fn condition(&mut self) -> Result<(), SqlError> {
+        self.bare_expression(InKeyword::Operator).map(|_| ())
     }
 
     /// What was found, in the order of the text.

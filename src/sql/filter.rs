@@ -1,0 +1,75 @@
+//! Row filters: conditions that are added to every read of a table.
+
+use super::error::{Situation, SqlError};
+use super::gate::function_problem;
+use super::scan::Scanner;
+use crate::syntax::Span;
+
+/// One expression over the columns of one table, safe to stand in parentheses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RowFilter {
+    text: String,
+}
+
+impl RowFilter {
+    /// Reads a condition; it may read no table and call no function that looks at the server.
+    pub fn parse(text: &str) -> Result<Self, SqlError> {
+        let mut scanner = Scanner::new(text)?;
+        let start = scanner.cursor.span().start;
+        scanner.condition()?;
+        if !scanner.cursor.is_at_end() {
+            return Err(scanner.cursor.unexpected("the end of the filter"));
+        }
+        let body = Span::new(start, scanner.cursor.end());
+        let scan = scanner.finish();
+        let reads = scan.tables.iter().map(|table| table.span);
+        let reads = reads.chain(scan.table_functions.iter().map(|function| function.span));
+        let reads = reads.chain(scan.settings).chain(scan.lambdas.iter().map(|lambda| lambda.span)).min();
+        if let Some(span) = reads {
+            return Err(SqlError::new(span, Situation::FilterReads { found: span.of(text).to_owned() }));
+        }
+        match scan.functions.iter().find_map(function_problem) {
+            Some(problem) => Err(problem),
+            None => Ok(Self { text: body.of(text).to_owned() }),
+        }
+    }
+
+    /// The condition.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_over_columns_is_a_filter() {
+        for text in
+            ["tenant = 'a'", "a == 1 AND b IN (1, 2) -- only these", "(x) OR y LIKE '%'", "has([1, 2], id)"]
+        {
+            let filter = RowFilter::parse(text).unwrap();
+            assert!(!filter.as_str().contains("--"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_leaves_its_parentheses_or_reads_is_none() {
+        for (text, message) in [
+            ("1) OR (1", "expected the end of the filter, found ')'"),
+            ("1 /*", "the comment is not closed"),
+            ("a = 'x", "the text is not closed"),
+            ("", "expected an expression, found the end"),
+            ("a = 1; SELECT 1", "expected the end of the filter, found ';'"),
+            ("a, b", "expected the end of the filter, found ','"),
+            ("a = 1 SETTINGS x = 1", "expected the end of the filter, found 'SETTINGS'"),
+            ("a IN secrets", "a row filter cannot read 'secrets'"),
+            ("a IN (SELECT b FROM secrets)", "a row filter cannot read 'secrets'"),
+            ("a IN (SELECT number FROM numbers(2))", "a row filter cannot read 'numbers'"),
+            ("file('/etc/passwd') = ''", "the function 'file' is not allowed"),
+        ] {
+            assert_eq!(RowFilter::parse(text).unwrap_err().to_string(), message, "{text}");
+        }
+    }
+}
