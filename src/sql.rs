@@ -6,6 +6,7 @@
 //! and never skipped; the text between the replaced names stays as it was, byte for byte.
 //! May use: `syntax`.
 
+pub mod compose;
 pub mod error;
 pub mod filter;
 pub mod gate;
@@ -15,6 +16,7 @@ pub mod scan;
 pub mod statement;
 pub mod token;
 
+pub use compose::{Composed, Resolution, Resolver, compose};
 pub use error::{Situation, SqlError};
 pub use filter::RowFilter;
 pub use gate::Gate;
