@@ -47,28 +47,15 @@ pub(crate) enum StreamKind {
 #[derive(Debug)]
 pub(crate) enum Cell {
     /// One value per row.
-    Scalar {
-        scalar: Scalar,
-        values: usize,
-    },
-    /// One value or NULL.
-    Nullable {
-        scalar: Scalar,
-        nulls: usize,
-        values: usize,
-    },
-    Array {
-        offsets: usize,
-        element: Box<Cell>,
-    },
-    Map {
-        offsets: usize,
-        key: Box<Cell>,
-        value: Box<Cell>,
-    },
-    Tuple {
-        elements: Vec<TupleCell>,
-    },
+    Scalar { scalar: Scalar, values: usize },
+    /// One value or NULL; a value of zeros stands under a NULL.
+    Nullable { scalar: Scalar, nulls: usize, values: usize },
+    /// Any number of elements.
+    Array { offsets: usize, element: Box<Cell> },
+    /// An array of pairs, whose halves are stored apart.
+    Map { offsets: usize, key: Box<Cell>, value: Box<Cell> },
+    /// One value of each element.
+    Tuple { elements: Vec<TupleCell> },
 }
 
 /// One element of a tuple.
