@@ -7,6 +7,7 @@
 
 pub mod column;
 pub mod ddl;
+pub mod difference;
 pub mod engine;
 pub mod expression;
 pub mod json_path;
@@ -19,6 +20,7 @@ pub mod types;
 
 pub use column::{Column, ColumnName};
 pub use ddl::TableName;
+pub use difference::{Difference, Effect, differences};
 pub use engine::{Engine, EngineError, EngineFamily, EngineName, EngineOption, EngineOptions};
 pub use expression::Expression;
 pub use json_path::{JsonPath, JsonPathError};

@@ -36,11 +36,15 @@ pub struct Column {
     /// Its name.
     pub name: ColumnName,
     /// Its type; `None` where only a DEFAULT is given and ClickHouse infers the type from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_type: Option<DataType>,
     /// Where its value stands in an event; `None` in tables that are not fed with JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_path: Option<JsonPath>,
     /// The SQL expression that fills a missing value, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Box<str>>,
     /// What stood between the parentheses of `CODEC(...)`, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<Box<str>>,
 }

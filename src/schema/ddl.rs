@@ -73,7 +73,8 @@ fn default_expression(column: &Column) -> Option<&str> {
     Some(if date && default.trim() == "''" { "0" } else { default })
 }
 
-fn index(index: &Index) -> String {
+/// An index as it stands in `CREATE TABLE` and `ALTER TABLE ... ADD`.
+pub fn index(index: &Index) -> String {
     let Index { name, expression, index_type, granularity } = index;
     let mut line = format!("INDEX {} {expression} TYPE {index_type}", quoting::identifier(name));
     if let Some(granularity) = granularity {

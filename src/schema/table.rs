@@ -133,6 +133,28 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_has_one_stable_form_and_reads_back() {
+        let mut options = crate::schema::EngineOptions::default();
+        options.set(crate::schema::EngineOption::Engine, "ReplacingMergeTree");
+        options.set(crate::schema::EngineOption::SortingKey, "a");
+        options.set(crate::schema::EngineOption::Ver, "b");
+        options.set(crate::schema::EngineOption::Settings, "x = 1, y = 1.5, z = 'w', v = true");
+        let column = |name: &str, data_type: &str| Column {
+            name: ColumnName::new(name),
+            data_type: DataType::parse(data_type).ok(),
+            json_path: crate::schema::JsonPath::parse("$.a.b").ok(),
+            default: Some("1".into()),
+            codec: None,
+        };
+        let columns = vec![column("a", "Enum8('x' = 1)"), column("b", "LowCardinality(Nullable(String))")];
+        let engine = Engine::parse(&options, &columns).unwrap();
+        let table = Table { columns, engine, indexes: Vec::new() };
+        let text = serde_json::to_string(&table).unwrap();
+        insta::assert_snapshot!(text, @r#"{"columns":[{"name":"a","data_type":"Enum8('x' = 1)","json_path":"$.a.b","default":"1"},{"name":"b","data_type":"LowCardinality(Nullable(String))","json_path":"$.a.b","default":"1"}],"engine":{"family":{"Replacing":{"version":{"ver":"b"}}},"sorting_key":"a","settings":[{"name":"x","value":1},{"name":"y","value":{"number":"1.5"}},{"name":"z","value":"w"},{"name":"v","value":true}]}}"#);
+        assert_eq!(serde_json::from_str::<Table>(&text).unwrap(), table);
+    }
+
+    #[test]
     fn indexes_are_checked_against_the_column_they_cover() {
         assert_eq!(check("Int32", "minmax"), "ok");
         assert_eq!(check("UUID", "bloom_filter(0.01)"), "ok");
