@@ -8,6 +8,7 @@
 use crate::syntax::{Diagnostic, SourceId, Span};
 
 mod columns;
+pub mod connection;
 pub mod datasource;
 mod directive;
 mod engine_options;
@@ -26,6 +27,7 @@ mod together;
 pub mod token;
 mod version;
 
+pub use connection::ConnectionDefinition;
 pub use datasource::DatasourceDefinition;
 pub use name::{NameError, NodeName, ResourceName, TokenName, WorkspaceName};
 pub use pipe::PipeDefinition;
@@ -92,6 +94,8 @@ pub enum Datafile {
     Datasource(DatasourceDefinition),
     /// `.pipe`.
     Pipe(PipeDefinition),
+    /// `.connection`.
+    Connection(ConnectionDefinition),
 }
 
 /// What became of a file.
@@ -128,7 +132,7 @@ fn read(kind: Kind, name: &str, text: &str, options: &Options, problems: &mut Pr
     match kind {
         Kind::Datasource => datasource::check(name.ok()?, &raw, problems).map(Datafile::Datasource),
         Kind::Pipe => pipe::check(name.ok()?, &raw, &options.secrets, problems).map(Datafile::Pipe),
-        Kind::Connection => None,
+        Kind::Connection => connection::check(name.ok()?, &raw, problems).map(Datafile::Connection),
     }
 }
 

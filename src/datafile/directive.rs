@@ -333,6 +333,11 @@ pub(super) fn find(kind: Kind, strictness: Strictness, word: &str) -> Option<&'s
     })
 }
 
+/// The name of a directive in a kind of file: the first of its names.
+pub(super) fn name(kind: Kind, directive: Directive) -> &'static str {
+    of_kind(kind).find(|rule| rule.directive == directive).map_or("", |rule| rule.name)
+}
+
 /// All directives of a kind of file.
 pub(super) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Rule> {
     RULES.iter().filter(move |rule| rule.kinds.contains(&kind))

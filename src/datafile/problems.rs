@@ -38,6 +38,10 @@ impl Problems {
         }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub(super) fn any_error(&self) -> bool {
         self.found.iter().any(Diagnostic::is_error)
     }

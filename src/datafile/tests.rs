@@ -34,6 +34,7 @@ fn outcome(path: &Path) -> String {
     match &tolerant.definition {
         Some(Datafile::Datasource(datasource)) => describe_datasource(&mut outcome, datasource),
         Some(Datafile::Pipe(pipe)) => describe_pipe(&mut outcome, pipe),
+        Some(Datafile::Connection(connection)) => writeln!(outcome, "{connection:#?}").unwrap(),
         None => outcome.push_str("refused\n"),
     }
     let strict = parse(Strictness::Strict);

@@ -40,10 +40,7 @@ impl Group<'_> {
 
 /// The names of directives as Tinybird lists them: `['kafka_topic', 'kafka_group_id']`.
 fn names(kind: Kind, directives: &[Directive]) -> String {
-    let name = |wanted: &Directive| {
-        let rule = directive::of_kind(kind).find(|rule| rule.directive == *wanted);
-        rule.map_or_else(String::new, |rule| format!("'{}'", rule.name.to_ascii_lowercase()))
-    };
+    let name = |&wanted: &Directive| format!("'{}'", directive::name(kind, wanted).to_ascii_lowercase());
     format!("[{}]", directives.iter().map(name).collect::<Vec<_>>().join(", "))
 }
 
