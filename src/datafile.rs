@@ -17,6 +17,7 @@ mod line;
 pub mod name;
 pub mod pipe;
 mod problems;
+pub mod project;
 mod raw;
 pub mod schedule;
 mod secrets;
@@ -31,6 +32,7 @@ pub use connection::ConnectionDefinition;
 pub use datasource::DatasourceDefinition;
 pub use name::{NameError, NodeName, ResourceName, TokenName, WorkspaceName};
 pub use pipe::PipeDefinition;
+pub use project::Project;
 pub use schedule::Schedule;
 pub use secrets::Secrets;
 pub use sql::Sql;
@@ -52,10 +54,19 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The extension of its files, which is also what messages call it.
+    /// The extension of its files, which is also what Tinybird's messages call it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Datasource => "datasource",
+            Self::Pipe => "pipe",
+            Self::Connection => "connection",
+        }
+    }
+
+    /// What people call it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Datasource => "data source",
             Self::Pipe => "pipe",
             Self::Connection => "connection",
         }
