@@ -58,6 +58,9 @@ pub struct EngineArguments {
 
 /// Runs the child to its end. Must be called from `main`, before any thread exists.
 pub fn run(arguments: &EngineArguments) -> anyhow::Result<()> {
+    if !arguments.path.is_absolute() {
+        bail!("the engine's directory {} is not an absolute path", arguments.path.display());
+    }
     leave_with(arguments.parent)?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     std::fs::create_dir_all(&arguments.path)
@@ -85,7 +88,9 @@ fn leave_with(parent: Option<u32>) -> anyhow::Result<()> {
 
 /// Waits until no other engine works on these data: one that lost its parent needs a moment to end.
 fn lock(path: &std::path::Path) -> anyhow::Result<std::fs::File> {
-    let place = path.with_extension("lock");
+    let mut place = path.as_os_str().to_owned();
+    place.push(".lock");
+    let place = PathBuf::from(place);
     let file = std::fs::File::create(&place).with_context(|| format!("cannot create {}", place.display()))?;
     let attempts = LOCK_PATIENCE.as_millis() / 20;
     for _ in 0..attempts {
