@@ -14,7 +14,8 @@ use bytes::Bytes;
 
 use super::call::{Call, Refusal};
 use super::ffi::{Connection, Library, LibraryError, QueryResult, Summary};
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
+use super::statement::Statement;
 
 /// The engine of this process.
 pub(super) struct Engine {
@@ -92,7 +93,7 @@ impl Engine {
         let tail = format!("\n{mark}");
         let result = lease.connection.query(&format!("{sql}{tail}"), &call.format, &call.parameters);
         let result = result.map_err(|error| without_tail(refused(error), &tail))?;
-        lease.keep();
+        give_back(lease, sql);
         Ok(result)
     }
 
@@ -114,7 +115,7 @@ impl Engine {
         let result = lease.connection.query(&format!("{sql}{tail}"), &call.format, &call.parameters);
         drop(output);
         let summary = result.map_err(|error| without_tail(refused(error), &tail))?.summary();
-        lease.keep();
+        give_back(lease, sql);
         Ok(summary)
     }
 
@@ -147,6 +148,13 @@ impl Engine {
         self.pool.clear();
         drop(self.killer);
         let _ = self.killer_thread.join();
+    }
+}
+
+/// Gives a connection back unless the statement may have changed it for the next caller.
+fn give_back(lease: Lease<'_>, sql: &str) {
+    if !Statement::may_change_session(sql) {
+        lease.keep();
     }
 }
 

@@ -33,6 +33,13 @@ impl<'a> Statement<'a> {
         }
     }
 
+    /// Whether settings or the current database may be others afterwards: SET and USE are commands,
+    /// and behind a `;` (or one in a text literal, which costs a connection and no more) stands
+    /// whatever the engine's own parser finds there.
+    pub(super) fn may_change_session(text: &'a str) -> bool {
+        !matches!(Self::query(text), Self::Rows(_)) || text.contains(';')
+    }
+
     /// Sorts a statement whose data are in the body of the request: it must be an INSERT that
     /// ends in `FORMAT name`.
     pub(super) fn insert(text: &'a str) -> Option<Self> {
@@ -96,6 +103,14 @@ mod tests {
             "SELECTED",
         ] {
             assert_eq!(Statement::query(text), Statement::Command(text));
+        }
+    }
+
+    #[test]
+    fn a_session_stays_as_it_was_after_a_single_statement_that_answers_rows() {
+        assert!(!Statement::may_change_session("SELECT 1"));
+        for text in ["SET a = 1", "USE d", "SELECT 1; SET a = 1", "/**/ set a = 1", "(SET a = 1)"] {
+            assert!(Statement::may_change_session(text), "{text}");
         }
     }
 
