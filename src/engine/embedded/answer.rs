@@ -3,12 +3,13 @@
 //! Before the first byte of a body an error has its own status and `X-ClickHouse-Exception-Code`.
 //! After it, the body ends in the frame that ClickHouse 25.11 and later write, named by the
 //! `X-ClickHouse-Exception-Tag` header, and the connection closes without a final chunk, so that a
-//! cut result is never taken for a whole one.
+//! cut result is never taken for a whole one. It closes a little later: the frame has to get out.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -17,6 +18,7 @@ use hyper::{Response, StatusCode};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 use super::call::Refusal;
 use super::execute::{Engine, Mark};
@@ -26,6 +28,10 @@ pub(super) type AnswerBody = BoxBody<Bytes, io::Error>;
 
 /// Rows read from the engine's pipe at once.
 const PIECE_BYTES: usize = 256 * 1024;
+
+/// Time for a client to read the rest of a failed result and its exception frame; one that
+/// understands the frame hangs up at once.
+const FRAME_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A finished result with its counters.
 pub(super) fn complete(bytes: impl Into<Bytes>, summary: Summary, format: &str) -> Response<AnswerBody> {
@@ -139,13 +145,11 @@ struct StreamedBody {
     state: State,
 }
 
-#[derive(Clone, Copy)]
 enum State {
     Reading,
     Finishing,
-    /// The exception frame is out; one more turn lets the connection write it.
-    Failed,
-    Cut,
+    /// The exception frame was handed over; the connection breaks when the time is up.
+    Failed(Pin<Box<Sleep>>),
     Ended,
 }
 
@@ -182,7 +186,7 @@ impl Body for StreamedBody {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         loop {
-            match self.state {
+            match &mut self.state {
                 State::Reading => match ready!(self.poll_piece(context)) {
                     Ok(piece) if !piece.is_empty() => return Poll::Ready(Some(Ok(Frame::data(piece)))),
                     Ok(_) => self.state = State::Finishing,
@@ -191,17 +195,13 @@ impl Body for StreamedBody {
                 State::Finishing => match ready!(self.poll_outcome(context)) {
                     None => self.state = State::Ended,
                     Some(refusal) => {
-                        self.state = State::Failed;
+                        self.state = State::Failed(Box::pin(tokio::time::sleep(FRAME_PATIENCE)));
                         let frame = exception_frame(&refusal.message, &self.tag);
                         return Poll::Ready(Some(Ok(Frame::data(frame))));
                     }
                 },
-                State::Failed => {
-                    self.state = State::Cut;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                State::Cut => {
+                State::Failed(patience) => {
+                    ready!(patience.as_mut().poll(context));
                     return Poll::Ready(Some(Err(io::Error::other("the query failed after its first rows"))));
                 }
                 State::Ended => return Poll::Ready(None),
