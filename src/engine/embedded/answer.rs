@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use super::call::Refusal;
-use super::execute::{Engine, Mark};
+use super::execute::{Abandon, Engine};
 use super::ffi::Summary;
 
 pub(super) type AnswerBody = BoxBody<Bytes, io::Error>;
@@ -105,24 +105,23 @@ pub(super) struct Running {
 
 /// Stops a query when dropped before [`KillOnDrop::disarm`].
 pub(super) struct KillOnDrop {
-    engine: Option<Arc<Engine>>,
-    mark: Mark,
+    armed: Option<(Arc<Engine>, Abandon)>,
 }
 
 impl KillOnDrop {
-    pub(super) fn new(engine: Arc<Engine>, mark: Mark) -> Self {
-        Self { engine: Some(engine), mark }
+    pub(super) fn new(engine: Arc<Engine>, abandon: Abandon) -> Self {
+        Self { armed: Some((engine, abandon)) }
     }
 
     pub(super) fn disarm(&mut self) {
-        self.engine = None;
+        self.armed = None;
     }
 }
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        if let Some(engine) = &self.engine {
-            engine.kill(self.mark);
+        if let Some((engine, abandon)) = self.armed.take() {
+            engine.kill(abandon);
         }
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::HashSet;
 use std::io::PipeWriter;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -21,22 +23,49 @@ use super::statement::Statement;
 pub(super) struct Engine {
     pool: Pool,
     known_settings: HashSet<String>,
-    killer: SyncSender<Mark>,
+    killer: SyncSender<Abandon>,
     /// Holds the first connection for as long as the engine is open: the library shuts down with
     /// its last one.
     killer_thread: JoinHandle<()>,
     next_mark: AtomicU64,
 }
 
-/// A number written into the text of a running query, by which KILL finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark(u64);
+/// A query from before its start to its end: a number written into its text, by which KILL finds
+/// it, and whether anybody still wants its result.
+#[derive(Debug)]
+pub(super) struct Mark {
+    number: u64,
+    abandoned: Arc<AtomicBool>,
+}
 
-/// A comment at the end of the statement's text.
-impl std::fmt::Display for Mark {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "/*roost:{}*/", self.0)
+/// The means to stop a query without knowing whether it waits, runs or has ended.
+#[derive(Debug)]
+pub(super) struct Abandon {
+    number: u64,
+    abandoned: Weak<AtomicBool>,
+}
+
+impl Mark {
+    pub(super) fn abandon(&self) -> Abandon {
+        Abandon { number: self.number, abandoned: Arc::downgrade(&self.abandoned) }
     }
+
+    /// A comment for the begin or the end of the statement's text.
+    fn comment(&self) -> String {
+        mark_comment(self.number)
+    }
+
+    /// Refuses a query whose client left while it waited for its turn.
+    fn check(&self) -> Result<(), Refusal> {
+        if self.abandoned.load(Ordering::Acquire) {
+            return Err(Refusal::bad("the client left before the query began"));
+        }
+        Ok(())
+    }
+}
+
+fn mark_comment(number: u64) -> String {
+    format!("/*roost:{number}*/")
 }
 
 /// One piece of an insert's data, or its end; a channel that closes before [`Piece::End`] means
@@ -51,6 +80,8 @@ pub(super) enum Piece {
 /// KILLs that may wait for the thread that sends them; more are dropped, and the query then runs
 /// until its own time limit.
 const KILL_QUEUE: usize = 256;
+/// The pause before a query that still runs is killed again.
+const KILL_PAUSE: Duration = Duration::from_millis(20);
 
 impl Engine {
     /// Opens the data directory. `server_arguments` reach the first connection only: caches,
@@ -79,20 +110,30 @@ impl Engine {
 
     /// A mark for a query that is about to run.
     pub(super) fn mark(&self) -> Mark {
-        Mark(self.next_mark.fetch_add(1, Ordering::Relaxed))
+        let number = self.next_mark.fetch_add(1, Ordering::Relaxed);
+        Mark { number, abandoned: Arc::default() }
     }
 
-    /// Asks the engine to stop the query with this mark; returns at once.
-    pub(super) fn kill(&self, mark: Mark) {
-        let _ = self.killer.try_send(mark);
+    /// Stops a query, in whatever state it is; returns at once.
+    pub(super) fn kill(&self, query: Abandon) {
+        if let Some(abandoned) = query.abandoned.upgrade() {
+            abandoned.store(true, Ordering::Release);
+            let _ = self.killer.try_send(query);
+        }
     }
 
     /// Runs a statement and keeps its whole result.
-    pub(super) fn run_buffered(&self, call: &Call, sql: &str, mark: Mark) -> Result<QueryResult, Refusal> {
+    pub(super) fn run_buffered(&self, call: &Call, sql: &str, mark: &Mark) -> Result<QueryResult, Refusal> {
+        mark.check()?;
         let mut lease = self.pool.lease(call.profile.clone()).map_err(refused)?;
-        let tail = format!("\n{mark}");
-        let result = lease.connection.query(&format!("{sql}{tail}"), &call.format, &call.parameters);
-        let result = result.map_err(|error| without_tail(refused(error), &tail))?;
+        // A statement that answers rows keeps its lines and columns; behind a command there may be
+        // the data of INSERT … VALUES, where a comment is not one.
+        let (front, tail) = match Statement::query(sql) {
+            Statement::Rows(_) => (String::new(), format!("\n{}", mark.comment())),
+            _ => (mark.comment(), String::new()),
+        };
+        let result = lease.connection.query(&format!("{front}{sql}{tail}"), &call.format, &call.parameters);
+        let result = result.map_err(|error| without(&[&front, &tail], refused(error)))?;
         give_back(lease, sql);
         Ok(result)
     }
@@ -105,16 +146,17 @@ impl Engine {
         &self,
         call: &Call,
         sql: &str,
-        mark: Mark,
+        mark: &Mark,
         output: PipeWriter,
     ) -> Result<Summary, Refusal> {
+        mark.check()?;
         let mut lease = self.pool.lease(call.profile.clone()).map_err(refused)?;
         let descriptor = output.as_raw_fd();
-        let tail =
-            format!("\nINTO OUTFILE '/proc/self/fd/{descriptor}' APPEND FORMAT {} {mark}", call.format);
+        let (format, mark) = (&call.format, mark.comment());
+        let tail = format!("\nINTO OUTFILE '/proc/self/fd/{descriptor}' APPEND FORMAT {format} {mark}");
         let result = lease.connection.query(&format!("{sql}{tail}"), &call.format, &call.parameters);
         drop(output);
-        let summary = result.map_err(|error| without_tail(refused(error), &tail))?.summary();
+        let summary = result.map_err(|error| without(&[&tail], refused(error)))?.summary();
         give_back(lease, sql);
         Ok(summary)
     }
@@ -159,10 +201,10 @@ fn give_back(lease: Lease<'_>, sql: &str) {
 }
 
 /// Takes what was added to a statement out of the engine's message about it.
-///
-/// Additions stand behind the statement, so that lines and columns in the message stay right.
-fn without_tail(mut refusal: Refusal, tail: &str) -> Refusal {
-    refusal.message = refusal.message.replace(tail, "");
+fn without(additions: &[&str], mut refusal: Refusal) -> Refusal {
+    for addition in additions.iter().filter(|addition| !addition.is_empty()) {
+        refusal.message = refusal.message.replace(addition, "");
+    }
     refusal
 }
 
@@ -174,16 +216,43 @@ fn refused(error: LibraryError) -> Refusal {
 }
 
 /// A thread with a connection of its own, which does nothing but KILL.
-fn start_killer(mut connection: Connection) -> std::io::Result<(SyncSender<Mark>, JoinHandle<()>)> {
-    let (sender, receiver) = sync_channel::<Mark>(KILL_QUEUE);
+///
+/// A query that has not reached the engine's list yet is not found there, so each is killed again
+/// until its call has returned.
+fn start_killer(mut connection: Connection) -> std::io::Result<(SyncSender<Abandon>, JoinHandle<()>)> {
+    let (sender, receiver) = sync_channel::<Abandon>(KILL_QUEUE);
     let kill = move || {
-        while let Ok(mark) = receiver.recv() {
-            let sql = format!("KILL QUERY WHERE endsWith(query, '{mark}') ASYNC");
-            if let Err(error) = connection.query(&sql, "Null", &[]) {
+        let mut queries: Vec<Abandon> = Vec::new();
+        loop {
+            let next = if queries.is_empty() {
+                receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                receiver.recv_timeout(KILL_PAUSE)
+            };
+            match next {
+                Ok(query) => queries.push(query),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            queries.extend(receiver.try_iter());
+            queries.retain(|query| query.abandoned.strong_count() > 0);
+            if let Err(error) = kill_all(&mut connection, &queries) {
                 tracing::warn!(%error, "cannot stop a query whose client left");
             }
         }
     };
     let thread = std::thread::Builder::new().name("engine-kill".to_owned()).spawn(kill)?;
     Ok((sender, thread))
+}
+
+fn kill_all(connection: &mut Connection, queries: &[Abandon]) -> Result<(), LibraryError> {
+    if queries.is_empty() {
+        return Ok(());
+    }
+    let marked = |query: &Abandon| {
+        let mark = mark_comment(query.number);
+        format!("startsWith(query, '{mark}') OR endsWith(query, '{mark}')")
+    };
+    let condition = queries.iter().map(marked).collect::<Vec<_>>().join(" OR ");
+    connection.query(&format!("KILL QUERY WHERE {condition} ASYNC"), "Null", &[]).map(drop)
 }

@@ -169,9 +169,9 @@ fn text(bytes: Vec<u8>) -> Result<String, Refusal> {
 /// Runs a statement whose result fits in memory: DDL, commands, answers of a few rows.
 async fn buffered(call: Call, sql: String, engine: Arc<Engine>) -> Result<Response<AnswerBody>, Refusal> {
     let mark = engine.mark();
-    let mut guard = KillOnDrop::new(Arc::clone(&engine), mark);
+    let mut guard = KillOnDrop::new(Arc::clone(&engine), mark.abandon());
     let ran = spawn_blocking(move || {
-        let result = engine.run_buffered(&call, &sql, mark)?;
+        let result = engine.run_buffered(&call, &sql, &mark)?;
         Ok((Bytes::copy_from_slice(result.bytes()), result.summary(), call.format))
     });
     let ran = ran.await;
@@ -187,9 +187,9 @@ async fn select(call: Call, sql: String, engine: Arc<Engine>) -> Result<Response
     widen(&writer);
     let output = pipe::Receiver::from_owned_fd(reader.into()).map_err(no_pipe)?;
     let mark = engine.mark();
-    let guard = KillOnDrop::new(Arc::clone(&engine), mark);
+    let guard = KillOnDrop::new(Arc::clone(&engine), mark.abandon());
     let format = call.format.clone();
-    let outcome = spawn_blocking(move || engine.run_piped(&call, &sql, mark, writer));
+    let outcome = spawn_blocking(move || engine.run_piped(&call, &sql, &mark, writer));
     let mut running = Running { output, outcome, guard };
 
     let mut front = BytesMut::with_capacity(16 * 1024);
