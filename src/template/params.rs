@@ -1,0 +1,321 @@
+//! Which parameters a template has: names, types, defaults and what the author says about them.
+//!
+//! In: the expressions of each tag.  Out: [`Parameter`]s in the order, and with the repetitions,
+//! that Tinybird reports; clients see them in the description of an endpoint.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+
+use super::error::{ErrorKind, TemplateError};
+use super::lexer::Tag;
+use super::names;
+use super::python::statement::{self, Snippet};
+use super::python::tree::{Call, Child, Expression, Kind, Name};
+use crate::syntax::Span;
+
+mod fold;
+
+use fold::{Folded, fold};
+
+/// A mention of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// The name in requests.
+    pub name: String,
+    /// The type that the template gives it: `String`, `Int32`, `Array(Date)`.
+    pub kind: String,
+    /// The value that stands in for a missing one; null where there is none.
+    pub default: Json,
+    /// What the author says: `description`, `required`, `example`, …
+    pub attributes: Map<String, Json>,
+    /// How the parameter is used where it has no type of its own.
+    pub used_in: Option<UsedIn>,
+}
+
+/// Where a parameter without a type of its own was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsedIn {
+    /// As the argument of a function such as `defined` or `column`.
+    FunctionCall,
+}
+
+/// What a tag reports; the name may be a literal, because `Int32(5)` is legal.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mention {
+    pub(super) name: Json,
+    pub(super) kind: String,
+    pub(super) default: Json,
+    pub(super) attributes: Map<String, Json>,
+    pub(super) used_in: Option<UsedIn>,
+}
+
+/// Where a mention comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Expression,
+    /// An expression which is nothing but the name.
+    Name,
+    Statement,
+}
+
+/// What one tag says about parameters and tables.
+#[derive(Debug)]
+pub(super) struct Scan {
+    origin: Origin,
+    mentions: IndexMap<String, Mention>,
+    tables: Vec<String>,
+    span: Span,
+    line: usize,
+}
+
+impl Scan {
+    /// A tag that says nothing.
+    pub(super) fn nothing(tag: Tag<'_>) -> Self {
+        let (span, line) = (tag.span, tag.line);
+        Self { origin: Origin::Statement, mentions: IndexMap::new(), tables: Vec::new(), span, line }
+    }
+
+    /// What `{{ expression }}` says.
+    pub(super) fn of_expression(expression: &Expression, tag: Tag<'_>) -> Self {
+        let origin = if expression.as_name().is_some() { Origin::Name } else { Origin::Expression };
+        let mut scan = Self { origin, ..Self::nothing(tag) };
+        scan.walk(&[expression]);
+        scan
+    }
+
+    /// What a statement with these expressions says.
+    pub(super) fn of_statement(expressions: &[&Expression], tag: Tag<'_>) -> Self {
+        let mut scan = Self::nothing(tag);
+        match embedded(tag.content) {
+            None => scan.walk(expressions),
+            // A tag inside a tag is no interpolation, but Tinybird looks for declarations in it.
+            Some(inside) => {
+                if let Ok(Snippet::Expression(expression)) = statement::snippet(inside.trim()) {
+                    scan.walk(&[&expression]);
+                    scan.mentions.retain(|_, mention| mention.used_in.is_some() || mention.kind != "String");
+                }
+            }
+        }
+        scan
+    }
+
+    /// Goes through the expressions breadth-first.
+    fn walk(&mut self, expressions: &[&Expression]) {
+        let mut queue: VecDeque<Visit<'_>> =
+            expressions.iter().map(|e| Visit::Node(e, Below::Anything)).collect();
+        while let Some(visit) = queue.pop_front() {
+            let expression = match visit {
+                Visit::Node(expression, below) => {
+                    match &expression.kind {
+                        Kind::Call(call) => self.call(call),
+                        Kind::Name(name) if below == Below::Anything => self.bare(name),
+                        Kind::Walrus(name, _) => queue.push_back(Visit::Name(name)),
+                        _ => {}
+                    }
+                    expression
+                }
+                Visit::Name(name) => {
+                    self.bare(name);
+                    continue;
+                }
+                Visit::Wrapper(inside) => {
+                    queue.extend(inside.into_iter().map(|e| Visit::Node(e, Below::Anything)));
+                    continue;
+                }
+            };
+            let below = if matches!(expression.kind, Kind::Call(_)) { Below::Call } else { Below::Anything };
+            queue.extend(expression.children().into_iter().map(|child| match child {
+                Child::Expression(expression) => Visit::Node(expression, below),
+                Child::Wrapper(inside) => Visit::Wrapper(inside),
+            }));
+        }
+    }
+
+    fn bare(&mut self, name: &Name) {
+        if !names::is_unreported(name) {
+            self.put(Mention::plain(Json::from(&**name)));
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        let Some(function) = call.function.as_name() else { return };
+        if self.origin != Origin::Statement && matches!(&**function, "table" | "TABLE") {
+            self.tables.extend(call.positional.first().and_then(fold::constant_text));
+        }
+        if names::TYPED_FUNCTIONS.contains(&&**function) {
+            if let Ok(Some(mention)) = Mention::typed(function, call) {
+                self.put(mention);
+            }
+        } else if names::PARAMETER_FUNCTIONS.contains(&&**function)
+            && let Ok(positional) = folded_arguments(call)
+            && let Some(name) = positional.into_iter().next()
+            && !name.is_null()
+            && !self.mentions.contains_key(&name.to_string())
+        {
+            self.put(Mention { used_in: Some(UsedIn::FunctionCall), ..Mention::plain(name) });
+        }
+    }
+
+    fn put(&mut self, mention: Mention) {
+        if self.origin != Origin::Statement || mention.name.is_string() {
+            self.mentions.insert(mention.name.to_string(), mention);
+        }
+    }
+}
+
+/// One step of a walk.
+enum Visit<'a> {
+    Node(&'a Expression, Below),
+    Name(&'a Name),
+    Wrapper(Vec<&'a Expression>),
+}
+
+/// What a node stands right below.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// Names there are arguments or functions, and not reported by themselves.
+    Call,
+    Anything,
+}
+
+/// What stands in `{{ }}` inside of a statement.
+fn embedded(content: &str) -> Option<&str> {
+    let (_, after) = content.split_once("{{")?;
+    Some(after.split_once("}}").map_or(after, |(inside, _)| inside))
+}
+
+/// The positional arguments, folded; calls among them leave no gap.
+fn folded_arguments(call: &Call) -> Folded<Vec<Json>> {
+    call.positional.iter().filter(|argument| !matches!(argument.kind, Kind::Call(_))).map(fold).collect()
+}
+
+impl Mention {
+    fn plain(name: Json) -> Self {
+        Self { name, kind: "String".to_owned(), default: Json::Null, attributes: Map::new(), used_in: None }
+    }
+
+    /// The parameter of requests that this is, unless the name is a literal.
+    fn as_parameter(&self) -> Option<Parameter> {
+        Some(Parameter {
+            name: self.name.as_str()?.to_owned(),
+            kind: self.kind.clone(),
+            default: self.default.clone(),
+            attributes: self.attributes.clone(),
+            used_in: self.used_in,
+        })
+    }
+
+    /// The parameter that `String(x, …)` and its kin declare.
+    fn typed(function: &str, call: &Call) -> Folded<Option<Self>> {
+        let positional = folded_arguments(call)?;
+        let mut attributes = Map::new();
+        for keyword in &call.keywords {
+            if let Some(name) = &keyword.name {
+                attributes.insert(name.to_string(), fold(&keyword.value)?);
+            }
+        }
+        let given = attributes.shift_remove("default");
+        let mut positional = positional.into_iter();
+        let Some(name) = positional.next() else { return Ok(None) };
+        let (kind, default) = if function == "Array" {
+            let item = match positional.next() {
+                Some(Json::String(item)) => item,
+                Some(Json::Null) => "None".to_owned(),
+                Some(other) => other.to_string(),
+                None => "String".to_owned(),
+            };
+            (format!("Array({item})"), given.or(positional.next()).filter(fold::is_truthy))
+        } else if name.is_null() {
+            return Ok(None);
+        } else {
+            (function.to_owned(), given.or(positional.next()))
+        };
+        let default = default.map_or(Json::Null, fold::safe_for_javascript);
+        Ok(Some(Self { name, kind, default, attributes, used_in: None }))
+    }
+}
+
+/// Everything that the tags of a template say together.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    /// All mentions, in Tinybird's order.
+    pub(super) mentions: Vec<Mention>,
+    /// The same, as far as they are parameters of requests.
+    pub(super) parameters: Vec<Parameter>,
+    /// Names of tables that do not depend on a request.
+    pub(super) tables: Vec<String>,
+    /// The parameters that are declared as arrays first, with the types of their items.
+    pub(super) arrays: HashMap<String, String>,
+    /// What a message about a missing parameter lists.
+    pub(super) required: Vec<String>,
+    /// Names that the service uses itself.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Inventory {
+    /// Puts the scans together; an error where a name cannot be one.
+    pub(super) fn new(scans: Vec<Scan>) -> Result<Self, TemplateError> {
+        let mut inventory = Self::default();
+        let mut typed = HashSet::new();
+        for scan in scans {
+            for (key, mention) in scan.mentions {
+                if scan.origin == Origin::Statement && typed.contains(&key) {
+                    continue;
+                }
+                check_name(&mention.name, scan.line, scan.span)?;
+                if scan.origin != Origin::Statement {
+                    typed.insert(key);
+                }
+                inventory.add(mention, scan.origin);
+            }
+            inventory.tables.extend(scan.tables);
+        }
+        inventory.arrays.retain(|_, item| !item.is_empty());
+        Ok(inventory)
+    }
+
+    fn add(&mut self, mention: Mention, origin: Origin) {
+        if let Some(parameter) = mention.as_parameter() {
+            let name = &parameter.name;
+            if names::SERVICE_PARAMETERS.contains(&name.as_str()) {
+                add_once(&mut self.warnings, name);
+            }
+            // A tag of nothing but a name declares nothing, in Tinybird's eyes, when it renders.
+            if origin != Origin::Name {
+                if parameter.default.is_null() && parameter.used_in.is_none() {
+                    add_once(&mut self.required, name);
+                }
+                let item = parameter.array_item().unwrap_or_default().to_owned();
+                self.arrays.entry(name.clone()).or_insert(item);
+            }
+            self.parameters.push(parameter);
+        }
+        self.mentions.push(mention);
+    }
+}
+
+fn add_once(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+fn check_name(name: &Json, line: usize, span: Span) -> Result<(), TemplateError> {
+    let message = match name {
+        Json::Array(items) => format!("\"{}\" can not be used as a variable name", fold::python_list(items)),
+        Json::String(name) if names::RESERVED_PARAMETERS.contains(&name.as_str()) => {
+            format!("\"{name}\" can not be used as a variable name, line {line}")
+        }
+        _ => return Ok(()),
+    };
+    Err(TemplateError::new(ErrorKind::Value, message, Some(span)))
+}
+
+impl Parameter {
+    /// The type of the items, if the parameter is an array.
+    pub fn array_item(&self) -> Option<&str> {
+        self.kind.strip_prefix("Array(")?.strip_suffix(')')
+    }
+}
