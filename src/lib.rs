@@ -10,3 +10,4 @@ pub mod ingest;
 pub mod schema;
 pub mod sql;
 pub mod syntax;
+pub mod template;
