@@ -260,12 +260,19 @@ fn table_in_place(
             Ok((plain + &added_alias(reference), None))
         }
         Place::Set => Ok((filtered(""), None)),
-        Place::JoinGet if table.filter.is_none() => Ok((name, None)),
-        Place::JoinGet => {
-            let name = reference.name.to_string();
-            Err(SqlError::new(reference.span, Situation::JoinGetOnQuery { name }))
-        }
+        Place::JoinGet => join_table(reference, table).map(|name| (name, None)),
     }
+}
+
+/// A table for `joinGet`: a text, because a bare name could be a column there. It is cut at its
+/// dot, so that the parts must have none.
+fn join_table(reference: &TableReference, table: &Table) -> Result<String, SqlError> {
+    let PhysicalName { database, table: name } = &table.name;
+    if table.filter.is_some() || database.contains('.') || name.contains('.') {
+        let name = reference.name.to_string();
+        return Err(SqlError::new(reference.span, Situation::JoinGetOnQuery { name }));
+    }
+    Ok(quote::string(&format!("{database}.{name}")))
 }
 
 /// Keeps `name.column` working where the name has no alias of its own.

@@ -2,13 +2,18 @@
 
 use super::error::{Situation, SqlError};
 use super::gate::function_problem;
+use super::quote;
 use super::scan::Scanner;
 use crate::syntax::Span;
 
 /// One expression over the columns of one table, safe to stand in parentheses.
+///
+/// Every column of [`Self::columns`] must exist in the table: `ClickHouse` takes a missing one from
+/// the aliases of the query around it, which its author chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RowFilter {
     text: String,
+    columns: Vec<String>,
 }
 
 impl RowFilter {
@@ -28,10 +33,16 @@ impl RowFilter {
         if let Some(span) = reads {
             return Err(SqlError::new(span, Situation::FilterReads { found: span.of(text).to_owned() }));
         }
-        match scan.functions.iter().find_map(function_problem) {
-            Some(problem) => Err(problem),
-            None => Ok(Self { text: body.of(text).to_owned() }),
+        if let Some(problem) = scan.functions.iter().find_map(function_problem) {
+            return Err(problem);
         }
+        let columns = scan.names.iter().filter_map(|span| quote::unquoted_name(span.of(text))).collect();
+        Ok(Self { text: body.of(text).to_owned(), columns })
+    }
+
+    /// The columns it needs, unquoted, in the order of the text.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// The condition.
@@ -52,6 +63,14 @@ mod tests {
             let filter = RowFilter::parse(text).unwrap();
             assert!(!filter.as_str().contains("--"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_filter_says_which_columns_it_needs() {
+        let filter =
+            RowFilter::parse("a = 'b' AND `c d` IN (1, e.f) OR lower(\"g\") = lower(h) AND i IS NULL")
+                .unwrap();
+        assert_eq!(filter.columns(), ["a", "c d", "e", "g", "h", "i"]);
     }
 
     #[test]

@@ -67,6 +67,12 @@ pub fn unquote(kind: TokenKind, token: &str) -> Option<String> {
     }
 }
 
+/// What a name says, bare or quoted.
+pub fn unquoted_name(name: &str) -> Option<String> {
+    let is_quoted = name.starts_with(['`', '"', '“']);
+    unquote(if is_quoted { TokenKind::QuotedName } else { TokenKind::Word }, name)
+}
+
 fn heredoc(token: &str) -> Option<String> {
     let tag = token.get(1..)?.find('$')? + 2;
     token.get(tag..token.len().checked_sub(tag)?).map(str::to_owned)

@@ -38,6 +38,8 @@ pub struct Scan {
     pub functions: Vec<FunctionUse>,
     /// Uses of dictionaries.
     pub dictionaries: Vec<DictionaryUse>,
+    /// Names that stand for columns, aliases or lambda parameters; of `a.b` the `a`.
+    pub names: Vec<Span>,
     /// SETTINGS clauses, the word included.
     pub settings: Vec<Span>,
     /// Lambdas with an alias: in `ClickHouse` they replace the function of that name everywhere below.

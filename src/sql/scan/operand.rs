@@ -77,6 +77,7 @@ impl Scanner<'_> {
         let span = self.cursor.span();
         let name = self.cursor.name("a name")?;
         if !self.cursor.is(0, Symbol::OpenParenthesis) {
+            self.found.names.push(span);
             return Ok(Shape::Name(vec![name]));
         }
         self.call(FunctionUse { name, span })?;
