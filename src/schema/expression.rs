@@ -74,14 +74,14 @@ pub struct Call<'a> {
 }
 
 impl Expression {
-    /// Checks that `text` can stand alone; trims it.
+    /// Checks that `text` can stand alone. Blanks and newlines outside quotes become single blanks.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        let text = text.trim();
-        if text.is_empty() {
+        let tokens = tokens(text)?;
+        if tokens.is_empty() {
             return Err(ExpressionError::Empty);
         }
         let mut open = Vec::new();
-        for token in tokens(text)? {
+        for token in &tokens {
             let sign = token.text.chars().next().unwrap_or_default();
             match token.kind {
                 TokenKind::Open => open.push(sign),
@@ -91,7 +91,7 @@ impl Expression {
                 _ => {}
             }
         }
-        open.pop().map_or_else(|| Ok(Self(text.into())), |sign| Err(ExpressionError::Bracket(sign)))
+        open.pop().map_or_else(|| Ok(Self(tidy(&tokens).into())), |sign| Err(ExpressionError::Bracket(sign)))
     }
 
     /// The text.
@@ -171,6 +171,20 @@ impl Token<'_> {
             _ => None,
         }
     }
+}
+
+/// The tokens as text, with one blank wherever there were some.
+fn tidy(tokens: &[Token<'_>]) -> String {
+    let mut text = String::new();
+    let mut end = tokens.first().map_or(0, |token| token.offset);
+    for token in tokens {
+        if token.offset > end {
+            text.push(' ');
+        }
+        text.push_str(token.text);
+        end = token.offset + token.text.len();
+    }
+    text
 }
 
 /// The bracket that closes the one at `position`.
@@ -274,6 +288,11 @@ mod tests {
         assert_eq!(Expression::parse("a -- b"), Err(ExpressionError::Comment));
         assert_eq!(Expression::parse("a /* b"), Err(ExpressionError::Comment));
         assert_eq!(Expression::parse("'a"), Err(ExpressionError::OpenQuote('\'')));
+    }
+
+    #[test]
+    fn blanks_outside_quotes_say_nothing() {
+        assert_eq!(parse(" a,\n\t b  + 'x  y' ").as_str(), "a, b + 'x  y'");
     }
 
     #[test]

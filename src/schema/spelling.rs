@@ -5,7 +5,7 @@ pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     let wanted: Vec<char> = name.chars().take(64).flat_map(char::to_lowercase).collect();
     let measured = candidates.map(|known| (distance(&wanted, &known.to_lowercase()), known));
     let (distance, known) = measured.min_by_key(|&(distance, _)| distance)?;
-    (distance <= known.len().div_ceil(4).min(3)).then_some(known)
+    (distance <= (known.len() / 4).min(3)).then_some(known)
 }
 
 /// How many letters must be put in, taken out or changed (Levenshtein).
