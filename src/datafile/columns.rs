@@ -3,9 +3,11 @@
 //! `name type [json path] [DEFAULT expression] [CODEC(...)] [json path]`, separated by commas;
 //! newlines are blanks, `--` begins a comment.
 
-use super::Strictness;
+use super::directive;
 use super::problems::Problems;
 use super::text::MappedText;
+use super::{Kind, Strictness};
+use crate::schema::types::TypeProblem;
 use crate::schema::{Column, ColumnName, DataType, JsonPath};
 use crate::syntax::Span;
 
@@ -185,12 +187,12 @@ impl Reader<'_> {
                     return None;
                 }
                 Role::Value if current.kind == SectionKind::JsonPath => {
-                    let message = format!(
-                        "Error parsing type: Syntax error: found `{}`. Expected a comma",
-                        self.of(atom)
+                    let word = self.of(atom).to_owned();
+                    self.error(
+                        atom,
+                        format!("Error parsing type: Syntax error: found {word}. Expected a comma"),
                     );
-                    self.error(atom, message);
-                    self.problems.help("columns are separated by commas");
+                    self.problems.help(help_with_stray(&word));
                     return None;
                 }
                 Role::Value => {
@@ -240,9 +242,12 @@ impl Reader<'_> {
         match DataType::parse(self.of(span)) {
             Ok(data_type) => Some(data_type),
             Err(error) => {
-                self.error(error.span.shifted(span.start), error.problem.to_string());
+                let place = error.span.shifted(span.start);
+                let stray = self.of(place).to_owned();
+                self.error(place, error.problem.to_string());
                 if let Some(help) = error.problem.help() {
-                    self.problems.help(help);
+                    let is_stray = matches!(error.problem, TypeProblem::Syntax { .. });
+                    self.problems.help(if is_stray { help_with_stray(&stray) } else { help });
                 }
                 None
             }
@@ -265,6 +270,19 @@ impl Reader<'_> {
             return None;
         }
         Some(path)
+    }
+}
+
+/// What to do about a word behind a complete column: a comma is missing, or the line was meant
+/// to be a directive.
+fn help_with_stray(word: &str) -> String {
+    let upper = word.chars().all(|letter| letter.is_uppercase() || letter == '_');
+    match directive::similar(Kind::Datasource, word).filter(|_| upper) {
+        Some(similar) => format!("did you mean the directive {similar}?"),
+        None if directive::looks_like_one(word) => {
+            format!("{word} is no directive, so the line was read as a part of SCHEMA")
+        }
+        None => "columns are separated by commas".to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::raw::{RawDatafile, RawDirective};
 use super::sql::Sql;
 use super::tags::{self, Tags};
 use super::token::{self, TokenGrant};
-use super::{Kind, columns, indexes, version};
+use super::{Kind, Strictness, columns, indexes, version};
 use crate::schema::Table;
 use crate::syntax::Span;
 
@@ -110,6 +110,10 @@ fn read_table(file: &RawDatafile, problems: &mut Problems) -> Option<Table> {
         problems.error("schema", Span::at(0), "SCHEMA is mandatory");
         return None;
     };
+    if problems.strictness == Strictness::Strict && schema.words().len() > 1 {
+        problems.error("schema", schema.span(), "a SCHEMA on one line must be quoted");
+        return None;
+    }
     let mut columns = columns::read(&schema.required_value(problems)?, problems);
     let options = engine_options::read(file.directives.iter(), problems);
     ingestion::add_metadata_columns(file, &options, &mut columns, problems);

@@ -1,6 +1,7 @@
 //! The directives that each kind of datafile knows, as a table.
 
 use super::{Kind, Strictness};
+use crate::schema::spelling;
 use Directive as D;
 
 /// The first word of a line, understood.
@@ -331,6 +332,18 @@ pub(super) fn find(kind: Kind, strictness: Strictness, word: &str) -> Option<&'s
         (Fate::Tolerated, Strictness::Tolerant) => rule.name == word,
         _ => rule.name.eq_ignore_ascii_case(word),
     })
+}
+
+/// The directive that is spelled most like `word`, if any comes near.
+pub(super) fn similar(kind: Kind, word: &str) -> Option<&'static str> {
+    spelling::closest(word, of_kind(kind).map(|rule| rule.name))
+}
+
+/// True for an upper-case word that some kind of file knows, or that has an underscore: `TOKEN`,
+/// `ENGINE_FOO`, but not `SELECT`.
+pub(super) fn looks_like_one(word: &str) -> bool {
+    let upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    word.bytes().all(upper) && (word.contains('_') || RULES.iter().any(|rule| rule.name == word))
 }
 
 /// The name of a directive in a kind of file: the first of its names.

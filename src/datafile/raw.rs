@@ -9,7 +9,6 @@ use super::line::{self, Word};
 use super::problems::Problems;
 use super::text::MappedText;
 use super::{Kind, Strictness};
-use crate::schema::spelling;
 use crate::syntax::Span;
 
 /// A directive with its value, as written.
@@ -69,7 +68,10 @@ impl RawDirective {
     /// The value, trimmed and without quotes; a problem where there is none. An empty value is
     /// written `""`.
     pub(super) fn required_value(&self, problems: &mut Problems) -> Option<MappedText> {
-        let value = self.text().trimmed();
+        let value = match &self.value {
+            RawValue::Block(body) => body.dedented().trimmed(),
+            RawValue::Inline(_) => self.text().trimmed(),
+        };
         if value.as_str().is_empty() {
             problems.error("missing-value", self.keyword, format!("{} requires a value", self.rule.name));
             return None;
@@ -144,16 +146,15 @@ impl Machine<'_> {
         let words = line::words(text);
         let Some(first) = words.first() else { return };
         let rule = directive::find(self.kind, self.problems.strictness, first.text);
-        if let Some(block) = &mut self.open {
+        if self.open.is_some() {
             if rule.is_none() || text.starts_with([' ', '\t']) {
-                block.body.push_slice(self.file, line);
-                block.body.push("\n", self.file.locate(Span::at(line.end)).start);
+                self.append(line);
                 return;
             }
             self.warn_of_lower_case(line.start, *first);
             self.close();
         }
-        self.directive(line.start, rule, &words);
+        self.directive(line, rule, &words);
     }
 
     /// A column called `type` at the start of a line of SQL ends the SQL.
@@ -182,53 +183,75 @@ impl Machine<'_> {
         self.file.locate(Span::new(line + word.start, line + word.start + word.text.len()))
     }
 
-    fn directive(&mut self, line: usize, rule: Option<&'static Rule>, words: &[Word<'_>]) {
+    fn directive(&mut self, line: Span, rule: Option<&'static Rule>, words: &[Word<'_>]) {
         let [first, rest @ ..] = words else { return };
-        let keyword = self.place(line, *first);
+        let keyword = self.place(line.start, *first);
         let opens = rest.first().is_some_and(|word| word.text == ">");
         let Some(rule) = rule else {
-            self.unknown(keyword, *first);
-            if opens {
-                self.open = Some(OpenBlock { rule: None, keyword, body: MappedText::default() });
+            let meant = self.unknown(keyword, *first);
+            if opens || meant.is_some() {
+                self.open_block(meant, keyword);
             }
             return;
         };
         self.lost = false;
-        if self.is_pasted(line, rule, rest) {
+        if self.is_pasted(line.start, rule, rest) {
             return;
         }
-        let used = self.accept(rule, keyword);
-        if opens {
-            self.open_block(line, used.then_some(rule), rule, keyword);
-            self.warn_of_text_behind_opener(line, rest);
-        } else if rule.block == Block::Required {
-            self.problems.error("block-required", keyword, format!("{} must be multiline", rule.name));
-            self.problems.help(format!("Use > to start a multiline {} block", rule.name));
-            self.open = Some(OpenBlock { rule: None, keyword, body: MappedText::default() });
-        } else if used {
-            let word = |word: &Word<'_>| {
-                let start = line + word.start;
-                self.file.slice(Span::new(start, start + word.text.len()))
-            };
-            let value = RawValue::Inline(rest.iter().map(word).collect());
-            self.found.directives.push(RawDirective { rule, keyword, value });
+        self.warn_of_comment_inside_word(line, words);
+        let used = self.accept(rule, keyword).then_some(rule);
+        match (opens, rule.block) {
+            (true, Block::Refused) => {
+                let message = format!("`{}` does not support multiline arguments", rule.name);
+                self.problems.error("no-block", keyword, message);
+                self.open_block(None, keyword);
+            }
+            (true, Block::Allowed | Block::Required) => {
+                self.open_block(used, keyword);
+                self.warn_of_text_behind_opener(line.start, rest);
+            }
+            (false, Block::Required) => {
+                self.problems.error("block-required", keyword, format!("{} must be multiline", rule.name));
+                self.problems.help(format!("Use > to start a multiline {} block", rule.name));
+                self.open_block(used, keyword);
+                self.append(Span::new(line.start + first.start + first.text.len(), line.end));
+            }
+            (false, Block::Refused | Block::Allowed) => {
+                let value = RawValue::Inline(rest.iter().map(|word| self.cut(line.start, *word)).collect());
+                self.found.directives.extend(used.map(|rule| RawDirective { rule, keyword, value }));
+            }
         }
     }
 
-    fn open_block(&mut self, line: usize, used: Option<&'static Rule>, rule: &'static Rule, keyword: Span) {
-        let mut used = used;
-        if rule.block == Block::Refused {
-            let name = rule.name;
-            self.problems.error(
-                "no-block",
-                keyword,
-                format!("`{name}` does not support multiline arguments"),
-            );
-            used = None;
-        }
+    /// A word of the line that begins at `line`.
+    fn cut(&self, line: usize, word: Word<'_>) -> MappedText {
+        self.file.slice(Span::new(line + word.start, line + word.start + word.text.len()))
+    }
+
+    /// Opens a block; without a rule its body is skipped.
+    fn open_block(&mut self, rule: Option<&'static Rule>, keyword: Span) {
         let mut body = MappedText::default();
-        body.push("", self.file.locate(Span::at(line)).start);
-        self.open = Some(OpenBlock { rule: used, keyword, body });
+        body.push("", keyword.end);
+        self.open = Some(OpenBlock { rule, keyword, body });
+    }
+
+    /// Adds a line to the open block.
+    fn append(&mut self, line: Span) {
+        if let Some(block) = &mut self.open {
+            block.body.push_slice(self.file, line);
+            block.body.push("\n", self.file.locate(Span::at(line.end)).start);
+        }
+    }
+
+    /// A `#` inside a word begins a comment too, which few people mean.
+    fn warn_of_comment_inside_word(&mut self, line: Span, words: &[Word<'_>]) {
+        let Some(last) = words.last() else { return };
+        let hash = line.start + last.start + last.text.len();
+        if self.file.as_str().get(hash..line.end).is_some_and(|rest| rest.starts_with('#')) {
+            let place = self.file.locate(Span::new(hash, hash + 1));
+            self.problems.warn("comment-inside-word", place, "a comment begins here, inside a word");
+            self.problems.help("put the value in quotes if the # belongs to it");
+        }
     }
 
     fn warn_of_text_behind_opener(&mut self, line: usize, rest: &[Word<'_>]) {
@@ -285,17 +308,17 @@ impl Machine<'_> {
         }
     }
 
-    fn unknown(&mut self, keyword: Span, first: Word<'_>) {
+    /// Reports a word that is no directive; answers with the one that `SQL>` was meant to open.
+    fn unknown(&mut self, keyword: Span, first: Word<'_>) -> Option<&'static Rule> {
         let upper = first.text.to_uppercase();
         if upper == "SETTINGS" {
             let message = "SETTINGS option is not allowed, use ENGINE_SETTINGS instead";
             self.problems.error("unknown-directive", keyword, message);
-            return;
+            return None;
         }
-        let names = directive::of_kind(self.kind).map(|rule| rule.name);
-        let similar = spelling::closest(&upper, names);
-        if self.lost && similar.is_none() {
-            return;
+        let similar = directive::similar(self.kind, &upper);
+        if self.lost && similar.is_none() && !directive::looks_like_one(first.text) {
+            return None;
         }
         self.lost = true;
         let message = format!("`{upper}` is not a valid option in {} files.", self.kind.word());
@@ -306,9 +329,11 @@ impl Machine<'_> {
             self.problems.help("a quote that opens on this line is never closed");
         } else if let Some(bare) = first.text.strip_suffix(['>', '|']) {
             self.problems.help(format!("a block begins with a blank and `>`: {bare} >"));
+            return directive::find(self.kind, self.problems.strictness, bare);
         } else if let Some(similar) = similar {
             self.problems.help(format!("did you mean {similar}?"));
         }
+        None
     }
 
     /// Reports a second directive on the line, as in a file whose line ends were lost.

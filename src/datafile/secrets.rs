@@ -23,6 +23,7 @@ pub(super) fn fill(kind: Kind, file: &MappedText, secrets: &Secrets, problems: &
         let Some((tag, end)) = tag(text, start) else {
             let opening = file.locate(Span::new(start, start + 2));
             problems.error("template-not-closed", opening, "a template expression is never closed");
+            problems.distrust(file.locate(Span::new(start, text.len())));
             at = start;
             break;
         };
@@ -32,11 +33,16 @@ pub(super) fn fill(kind: Kind, file: &MappedText, secrets: &Secrets, problems: &
             Tag::Statement => {
                 let message = format!("template statements are not supported in {} files", kind.word());
                 problems.error("template-in-datafile", place, message);
+                problems.distrust(place);
             }
-            Tag::Expression(expression) => {
-                let value = evaluate(expression, secrets, problems, place).unwrap_or_default();
-                filled.push_replaced(if value.is_empty() { "\"\"" } else { &value }, place);
-            }
+            Tag::Expression(expression) => match evaluate(expression, secrets, problems, place).as_deref() {
+                Some("") => filled.push_replaced("\"\"", place),
+                Some(value) => filled.push_replaced(value, place),
+                None => {
+                    problems.distrust(place);
+                    filled.push_slice(file, Span::new(start, end));
+                }
+            },
         }
         at = end;
     }

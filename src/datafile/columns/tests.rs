@@ -95,7 +95,7 @@ fn incomplete_columns_say_what_is_missing() {
     );
     assert_eq!(
         columns("a Int8 `json:$.a`\nb Int8"),
-        ["Error parsing type: Syntax error: found `b`. Expected a comma @b"]
+        ["Error parsing type: Syntax error: found b. Expected a comma @b"]
     );
     assert_eq!(
         columns("a Int8\nENGIN MergeTree"),

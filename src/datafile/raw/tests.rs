@@ -75,9 +75,10 @@ fn values_keep_their_quotes_and_lose_their_comments() {
 }
 
 #[test]
-fn unknown_names_are_reported_once_for_a_run_of_lines() {
+fn an_opener_without_its_blank_still_opens_the_block() {
     insta::assert_snapshot!(directives(Kind::Pipe, "NODE n\nSQL>\nSELECT 1\nFROM a\nTYP endpoint\n"), @r#"
     NODE ["n"]
+    SQL > "SELECT 1\nFROM a\nTYP endpoint\n"
     error[unknown-directive]: `SQL>` is not a valid option in pipe files.
      --> x:2:1
       |
@@ -85,13 +86,30 @@ fn unknown_names_are_reported_once_for_a_run_of_lines() {
       | ^^^^
       |
     help: a block begins with a blank and `>`: SQL >
-    error[unknown-directive]: `TYP` is not a valid option in pipe files.
-     --> x:5:1
+    "#);
+}
+
+#[test]
+fn unknown_names_are_reported_once_for_a_run_of_lines() {
+    insta::assert_snapshot!(directives(Kind::Pipe, "SELECT 1\nFROM a\nTYP endpoint\nMAX_THREADS 1\nNODE n\n"), @r#"
+    NODE ["n"]
+    error[unknown-directive]: `SELECT` is not a valid option in pipe files.
+     --> x:1:1
       |
-    5 | TYP endpoint
+    1 | SELECT 1
+      | ^^^^^^
+    error[unknown-directive]: `TYP` is not a valid option in pipe files.
+     --> x:3:1
+      |
+    3 | TYP endpoint
       | ^^^
       |
     help: did you mean TYPE?
+    error[unknown-directive]: `MAX_THREADS` is not a valid option in pipe files.
+     --> x:4:1
+      |
+    4 | MAX_THREADS 1
+      | ^^^^^^^^^^^
     "#);
 }
 
@@ -99,6 +117,7 @@ fn unknown_names_are_reported_once_for_a_run_of_lines() {
 fn blocks_are_refused_and_required_by_directive() {
     insta::assert_snapshot!(directives(Kind::Pipe, "NODE n\nSQL SELECT 1\nTYPE >\n  endpoint\n"), @r#"
     NODE ["n"]
+    SQL > " SELECT 1\n"
     error[block-required]: SQL must be multiline
      --> x:2:1
       |
