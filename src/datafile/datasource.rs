@@ -114,17 +114,17 @@ fn read_table(file: &RawDatafile, problems: &mut Problems) -> Option<Table> {
         problems.error("schema", schema.span(), "a SCHEMA on one line must be quoted");
         return None;
     }
-    let mut columns = columns::read(&schema.required_value(problems)?, problems);
+    let value = schema.required_value(problems)?;
+    let reported = problems.count();
+    let mut columns = columns::read(&value, problems);
     let options = engine_options::read(file.directives.iter(), problems);
-    ingestion::add_metadata_columns(file, &options, &mut columns, problems);
-    let broken = problems.any_error();
-    let fallback = file.last(Directive::Engine).map_or(schema.keyword, RawDirective::span);
-    let mut engine_problems = problems.fresh();
-    let engine = options.check(&columns, fallback, &mut engine_problems);
-    // Columns that could not be read are no reason to call them absent.
-    if !broken {
-        problems.absorb(engine_problems);
+    // A key cannot be checked against columns that could not be read.
+    if problems.count() > reported {
+        return None;
     }
+    ingestion::add_metadata_columns(file, &options, &mut columns, problems);
+    let fallback = file.last(Directive::Engine).map_or(schema.keyword, RawDirective::span);
+    let engine = options.check(&columns, fallback, problems);
     let indexes = match file.last(Directive::Indexes) {
         Some(line) => indexes::read(&line.required_value(problems)?, &columns, problems),
         None => Vec::new(),

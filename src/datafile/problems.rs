@@ -65,16 +65,6 @@ impl Problems {
         self.found.iter().any(Diagnostic::is_error)
     }
 
-    /// An empty collection for the same file.
-    pub(super) fn fresh(&self) -> Self {
-        Self { distrusted: self.distrusted.clone(), ..Self::new(self.source, self.strictness) }
-    }
-
-    /// Takes over what another collection for the same file found.
-    pub(super) fn absorb(&mut self, other: Self) {
-        self.found.extend(other.found);
-    }
-
     /// Everything, in the order of the file.
     pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|problem| problem.primary.span);

@@ -101,10 +101,12 @@ impl MappedText {
 
     /// Adds a part of another text of the same file.
     pub(super) fn push_slice(&mut self, other: &Self, span: Span) {
-        let ends = other.pieces.iter().skip(1).map(|piece| piece.start).chain([other.text.len()]);
-        for (piece, end) in other.pieces.iter().zip(ends) {
+        let first = other.pieces.partition_point(|piece| piece.start <= span.start).saturating_sub(1);
+        let pieces = other.pieces.get(first..).unwrap_or_default();
+        let ends = pieces.iter().skip(1).map(|piece| piece.start).chain([other.text.len()]);
+        for (piece, end) in pieces.iter().zip(ends).take_while(|(piece, _)| piece.start < span.end) {
             let start = piece.start.max(span.start);
-            let Some(text) = other.text.get(start..end.min(span.end).max(start)) else { continue };
+            let text = other.text.get(start..end.min(span.end)).unwrap_or_default();
             if !text.is_empty() {
                 self.add(text, piece.origin.shifted(start - piece.start));
             }

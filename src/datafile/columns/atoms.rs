@@ -75,10 +75,9 @@ impl Cutter<'_> {
         let start = self.at;
         let rest = self.rest();
         let length = if let Some(quoted) = rest.strip_prefix('`') {
-            let Some(end) = quoted
-                .find(|c: char| c == '`' || c.is_whitespace())
-                .filter(|&end| quoted[end..].starts_with('`'))
-            else {
+            let end = quoted.find(|next: char| next == '`' || next.is_whitespace());
+            let closed = end.filter(|&end| quoted.as_bytes().get(end) == Some(&b'`'));
+            let Some(end) = closed else {
                 return self.broken(Span::new(start, start + 1), "Expected closing backtick");
             };
             end + 2

@@ -105,11 +105,15 @@ fn is_attribute(line: &RawDirective) -> bool {
     )
 }
 
-impl Attributes<'_> {
+impl<'a> Attributes<'a> {
+    /// The lines that only nodes of some type have.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &'a RawDirective> {
+        self.file.directives.iter().filter(|line| is_attribute(line))
+    }
+
     /// Reports attributes beyond `allowed`; `label` is what messages call the type.
     pub(super) fn report_others(&self, label: &str, allowed: &[Directive], problems: &mut Problems) {
-        let others = self.file.directives.iter().filter(|line| is_attribute(line));
-        for line in others.filter(|line| !allowed.contains(&line.directive())) {
+        for line in self.lines().filter(|line| !allowed.contains(&line.directive())) {
             let name = line.rule.name.to_ascii_lowercase();
             let message = format!("{label} node '{}' has an invalid attribute ({name})", self.node);
             problems.error("attribute", line.keyword, message);
@@ -117,7 +121,7 @@ impl Attributes<'_> {
     }
 
     fn warn_of_ignored(&self, problems: &mut Problems) {
-        for line in self.file.directives.iter().filter(|line| is_attribute(line)) {
+        for line in self.lines() {
             problems.warn(
                 "no-effect",
                 line.keyword,

@@ -2,7 +2,6 @@
 
 use super::super::directive::Directive;
 use super::super::problems::Problems;
-use super::super::raw::RawDirective;
 use super::super::schedule::{self, Schedule};
 use super::super::secrets::{self, Secrets};
 use super::super::text::MappedText;
@@ -151,31 +150,19 @@ impl Exports<'_> {
     /// Classic sinks name a format and a strategy, which a topic does not have.
     fn report_kafka_extras(&self, problems: &mut Problems) {
         let tolerated = [Directive::ExportFormat, Directive::ExportStrategy];
-        let allowed: Vec<Directive> = KAFKA.required.iter().chain(&tolerated).copied().collect();
-        let extras =
-            self.node.file.directives.iter().filter(|line| BUCKET.optional.contains(&line.directive()));
-        let exports = |line: &&RawDirective| {
-            BUCKET.required.contains(&line.directive()) && !allowed.contains(&line.directive())
-        };
-        for line in extras.chain(self.node.file.directives.iter().filter(exports)) {
-            let name = line.rule.name.to_ascii_lowercase();
+        for line in self.node.lines().filter(|line| !KAFKA.required.contains(&line.directive())) {
+            let name = line.rule.name;
             if tolerated.contains(&line.directive()) && problems.strictness == Strictness::Tolerant {
-                problems.warn(
-                    "no-effect",
-                    line.keyword,
-                    format!("{} has no effect on a Kafka sink", line.rule.name),
-                );
+                problems.warn("no-effect", line.keyword, format!("{name} has no effect on a Kafka sink"));
                 continue;
             }
+            let (node, name) = (self.node.node, name.to_ascii_lowercase());
+            let allowed = "export_connection_name, export_kafka_topic and export_schedule";
             let message = format!(
-                "Kafka sink node '{}' has invalid parameter '{name}'. Only export_connection_name, export_kafka_topic and export_schedule are allowed",
-                self.node.node
+                "Kafka sink node '{node}' has invalid parameter '{name}'. Only {allowed} are allowed"
             );
             problems.error("attribute", line.keyword, message);
         }
-        let all: Vec<Directive> =
-            allowed.iter().chain(BUCKET.required).chain(BUCKET.optional).copied().collect();
-        self.node.report_others("Kafka sink", &all, problems);
     }
 
     fn read_bucket(&self, problems: &mut Problems) -> Option<BucketSink> {
