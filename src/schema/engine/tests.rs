@@ -16,6 +16,7 @@ fn columns() -> Vec<Column> {
         ("del", "UInt8"),
         ("d", "DateTime"),
         ("maybe", "Nullable(String)"),
+        ("some", "Array(Nullable(Int8))"),
         ("states", "AggregateFunction(count)"),
         ("simple", "SimpleAggregateFunction(max, Int32)"),
     ];
@@ -139,6 +140,7 @@ fn a_sorting_key_holds_only_plain_columns() {
         sorted("tuple(a, ifNull(maybe, ''))"),
         "engine_sorting_key: Sorting key contains nullable column 'maybe'. Nullable columns cannot be used in sorting keys."
     );
+    assert!(sorted("some").contains("nullable column 'some'"), "at any depth");
     assert_eq!(
         sorted("simple, states"),
         "engine_sorting_key: Sorting key contains column 'states' with AggregateFunction type. AggregateFunction columns cannot be used in sorting keys.\n\
