@@ -111,15 +111,14 @@ pub(super) fn read(kind: Kind, file: &MappedText, problems: &mut Problems) -> Ra
     machine.found
 }
 
-/// The spans of lines without their ends: `\n`, `\r\n` or `\r`.
+/// The spans of lines without their ends: `\n`, `\r\n` or `\r`. The empty line between the two
+/// halves of `\r\n` does no harm, for empty lines are dropped.
 fn universal_lines(text: &str) -> impl Iterator<Item = Span> {
     let mut start = 0;
-    text.split_inclusive(['\n', '\r']).filter_map(move |piece| {
-        let begin = start;
-        start += piece.len();
-        let content = piece.trim_end_matches(['\n', '\r']);
-        let second_half = piece == "\n" && begin > 0 && text.as_bytes().get(begin - 1) == Some(&b'\r');
-        (!second_half).then(|| Span::new(begin, begin + content.len()))
+    text.split(['\n', '\r']).map(move |line| {
+        let span = Span::new(start, start + line.len());
+        start = span.end + 1;
+        span
     })
 }
 

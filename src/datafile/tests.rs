@@ -135,6 +135,20 @@ fn every_fixture_reads_as_its_snapshot_says() {
 }
 
 #[test]
+fn the_strict_level_gives_no_second_name() {
+    let read = |strictness| {
+        let text = "VERSION 3\nNODE n\nSQL >\n    SELECT 1\n";
+        let source = Sources::new().add("x.pipe", text);
+        match parse(Kind::Pipe, "x", source, text, &options(strictness)).definition {
+            Some(Datafile::Pipe(pipe)) => pipe.versioned_name(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(Strictness::Tolerant).as_deref(), Some("x__v3"));
+    assert_eq!(read(Strictness::Strict), None);
+}
+
+#[test]
 fn a_third_of_the_fixtures_fail_on_purpose() {
     let all = fixtures();
     let failing = all.iter().filter(|path| outcome(path).contains("\nrefused\n")).count();
