@@ -3,6 +3,8 @@
 //! `name type [json path] [DEFAULT expression] [CODEC(...)] [json path]`, separated by commas;
 //! newlines are blanks, `--` begins a comment.
 
+use std::collections::HashMap;
+
 use super::directive;
 use super::problems::Problems;
 use super::text::MappedText;
@@ -18,7 +20,7 @@ use atoms::{Brackets, Cut};
 /// Reads the columns; reports all problems.
 pub(super) fn read(schema: &MappedText, problems: &mut Problems) -> Vec<Column> {
     let schema = without_comments(schema);
-    Reader { schema: &schema, problems }.columns()
+    Reader { schema: &schema, problems, declared: HashMap::new() }.columns()
 }
 
 /// The text without its `--` comments. Inside quotes and backticks `--` is no comment.
@@ -49,6 +51,8 @@ fn comment_start(line: &str) -> Option<usize> {
 struct Reader<'a> {
     schema: &'a MappedText,
     problems: &'a mut Problems,
+    /// The columns so far, and where their names stand.
+    declared: HashMap<ColumnName, Span>,
 }
 
 /// A part of a column: what stands behind its name, or behind a keyword.
@@ -91,15 +95,15 @@ impl Reader<'_> {
             Strictness::Strict => Brackets::Plain,
         };
         let schema = self.schema;
-        let mut columns: Vec<(Column, Span)> = Vec::new();
+        let mut columns = Vec::new();
         let mut at = 0;
         while schema.as_str().get(at..).is_some_and(|rest| !rest.trim().is_empty()) {
             match atoms::cut(schema.as_str(), at, brackets) {
                 Ok(cut) => {
                     at = cut.end;
                     if let Some(column) = self.column(&cut) {
-                        self.report_duplicate(&column, cut.name, &columns);
-                        columns.push((column, cut.name));
+                        self.declare(&column, cut.name);
+                        columns.push(column);
                     }
                 }
                 Err(broken) => {
@@ -108,13 +112,14 @@ impl Reader<'_> {
                 }
             }
         }
-        columns.into_iter().map(|(column, _)| column).collect()
+        columns
     }
 
-    fn report_duplicate(&mut self, column: &Column, name: Span, columns: &[(Column, Span)]) {
-        if let Some((_, first)) = columns.iter().find(|(earlier, _)| earlier.name == column.name) {
+    /// Notes a column; reports that there is one of its name already.
+    fn declare(&mut self, column: &Column, name: Span) {
+        if let Some(first) = self.declared.insert(column.name.clone(), name) {
             self.error(name, format!("column `{}` is declared twice", column.name));
-            self.problems.point(self.schema.locate(*first), "first here");
+            self.problems.point(self.schema.locate(first), "first here");
         }
     }
 

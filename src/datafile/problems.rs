@@ -3,6 +3,9 @@
 use super::Strictness;
 use crate::syntax::{Diagnostic, Label, SourceId, Span};
 
+/// The most problems that are kept of one file; nobody reads on, and drawing each takes time.
+const MOST: usize = 200;
+
 /// Collects everything that is wrong with one file.
 #[derive(Debug)]
 pub(super) struct Problems {
@@ -32,6 +35,7 @@ impl Problems {
         let span = problem.primary.span;
         self.kept_last =
             !self.distrusted.iter().any(|place| span.start < place.end && place.start < span.end);
+        self.kept_last &= self.found.len() < MOST;
         if self.kept_last {
             self.found.push(problem);
         }

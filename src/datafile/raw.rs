@@ -102,8 +102,7 @@ impl RawDatafile {
 
 /// Cuts a file into directives.
 pub(super) fn read(kind: Kind, file: &MappedText, problems: &mut Problems) -> RawDatafile {
-    let mut machine =
-        Machine { kind, file, problems, found: RawDatafile::default(), open: None, lost: false };
+    let mut machine = Machine { kind, file, problems, found: RawDatafile::default(), open: None, lost: 0 };
     for line in universal_lines(file.as_str()) {
         machine.line(line);
     }
@@ -122,14 +121,17 @@ fn universal_lines(text: &str) -> impl Iterator<Item = Span> {
     })
 }
 
+/// After this many lines without a directive, misspelled ones are looked for no more.
+const MOST_GUESSES: usize = 50;
+
 struct Machine<'a> {
     kind: Kind,
     file: &'a MappedText,
     problems: &'a mut Problems,
     found: RawDatafile,
     open: Option<OpenBlock>,
-    /// The last line was no directive: its neighbours are likely the rest of the same mistake.
-    lost: bool,
+    /// How many lines in a row were no directive: they are likely the rest of the same mistake.
+    lost: usize,
 }
 
 struct OpenBlock {
@@ -193,7 +195,7 @@ impl Machine<'_> {
             }
             return;
         };
-        self.lost = false;
+        self.lost = 0;
         if self.is_pasted(line.start, rule, rest) {
             return;
         }
@@ -315,11 +317,11 @@ impl Machine<'_> {
             self.problems.error("unknown-directive", keyword, message);
             return None;
         }
-        let similar = directive::similar(self.kind, &upper);
-        if self.lost && similar.is_none() && !directive::looks_like_one(first.text) {
+        let similar = (self.lost < MOST_GUESSES).then(|| directive::similar(self.kind, &upper)).flatten();
+        self.lost += 1;
+        if self.lost > 1 && similar.is_none() && !directive::looks_like_one(first.text) {
             return None;
         }
-        self.lost = true;
         let message = format!("`{upper}` is not a valid option in {} files.", self.kind.word());
         self.problems.error("unknown-directive", keyword, message);
         if first.text.starts_with('\u{feff}') {
@@ -354,7 +356,7 @@ impl Machine<'_> {
         self.problems.error("directive-inside-line", place, message);
         self.problems.help(format!("put {} on a line of its own", second.text));
         self.found.is_pasted = true;
-        self.lost = true;
+        self.lost = 1;
         true
     }
 }
