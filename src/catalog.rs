@@ -1,0 +1,41 @@
+//! What a workspace consists of: data sources, pipes, tokens.
+//!
+//! In: checked definitions; the metadata tables in the engine.  Out: [`Workspace`], an immutable
+//! snapshot that readers hold as long as they like, behind [`Catalog`], which swaps whole
+//! snapshots; [`Store`], what was loaded last.  Promise: a reader sees one state of the workspace,
+//! never half of a change.  May use: `syntax`, `schema`, `datafile`, `template`, `sql`, `engine`.
+
+pub mod compose;
+pub mod model;
+pub mod store;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use crate::datafile::{NodeName, ResourceName, TokenName};
+pub use compose::{Composed, NodeError};
+pub use model::{DataSource, Node, Pipe, ProjectToken, Scope, Workspace};
+pub use store::{ResourceKind, ResourceState, Store, StoreError, StoredResource};
+
+/// The workspace as it is now.
+pub struct Catalog {
+    current: ArcSwap<Workspace>,
+}
+
+impl Catalog {
+    /// A catalog that shows this workspace.
+    pub fn new(workspace: Workspace) -> Self {
+        Self { current: ArcSwap::from_pointee(workspace) }
+    }
+
+    /// The present snapshot.
+    pub fn workspace(&self) -> Arc<Workspace> {
+        self.current.load_full()
+    }
+
+    /// Shows another snapshot from now on.
+    pub fn swap(&self, workspace: Workspace) {
+        self.current.store(Arc::new(workspace));
+    }
+}
