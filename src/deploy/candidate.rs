@@ -1,0 +1,177 @@
+//! A project as the workspace that it would be. Pure.
+//!
+//! In: the project's files.  Out: a [`Candidate`]: a snapshot whose templates are compiled and
+//! whose names all lead somewhere, or every problem of every file at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::files::ProjectFile;
+use super::problems::Problems;
+use super::{DeployError, names};
+use crate::catalog::model::Publication;
+use crate::catalog::{
+    DataSource, Node, Pipe, ProjectToken, ResourceKind, ResourceName, ResourceState, Scope, StoredResource,
+    TokenName, Workspace,
+};
+use crate::datafile::pipe::{NodeKind, Publication as Visible};
+use crate::datafile::project::{self, Project, Right};
+use crate::datafile::{self, DatasourceDefinition, Kind, Permission, PipeDefinition};
+use crate::schema::TableName;
+use crate::syntax::{Diagnostic, Source, SourceId};
+use crate::template::{Template, TemplateError};
+
+/// A project that could be served.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The snapshot.
+    pub workspace: Workspace,
+    /// Its resources as they would be recorded.
+    pub resources: Vec<StoredResource>,
+    /// Warnings, drawn for a terminal.
+    pub warnings: Vec<String>,
+    /// The file of each data source.
+    files: BTreeMap<String, String>,
+}
+
+impl Candidate {
+    /// Reads and checks a project. All errors of all files come at once.
+    pub fn build(files: &[ProjectFile], name: &str, workspace_id: Uuid) -> Result<Self, DeployError> {
+        let texts: Vec<_> =
+            files.iter().map(|file| project::ProjectFile { path: &file.path, text: &file.text }).collect();
+        let (project, sources, found) = project::assemble(&texts, &datafile::Options::default());
+        let mut problems = Problems::new(&sources, found);
+        let mut candidate = Self::empty(name, workspace_id);
+        for file in project.datasources.values() {
+            candidate.add_data_source(&file.definition, sources.get(file.source));
+        }
+        for file in project.pipes.values() {
+            if let Some(pipe) = pipe(&file.definition, file.source, &mut problems) {
+                candidate.add_pipe(pipe, &file.definition, sources.get(file.source));
+            }
+        }
+        candidate.workspace.tokens = tokens(&project);
+        // A broken file leaves names without meaning: its own error says enough.
+        if !problems.has_error() {
+            names::check(&candidate.workspace, &project, &mut problems);
+        }
+        candidate.warnings = problems.into_warnings()?;
+        Ok(candidate)
+    }
+
+    fn empty(name: &str, workspace_id: Uuid) -> Self {
+        let database = format!("w_{}", workspace_id.simple());
+        let workspace =
+            Workspace { id: workspace_id, name: name.to_owned(), database, ..Workspace::default() };
+        Self { workspace, resources: Vec::new(), warnings: Vec::new(), files: BTreeMap::new() }
+    }
+
+    fn add_data_source(&mut self, definition: &DatasourceDefinition, file: &Source) {
+        let name = definition.name.clone();
+        let table =
+            |suffix: &str| TableName::new(self.workspace.database.as_str(), format!("{name}{suffix}"));
+        let (rows, quarantine) = (table(""), table("_quarantine"));
+        // A table's serde form is plain data and always serialises.
+        let stored = serde_json::to_string(&definition.table).unwrap_or_default();
+        self.record(ResourceKind::Datasource, &name, stored, file);
+        self.files.insert(name.to_string(), file.name.clone());
+        let data_source =
+            DataSource { name: name.clone(), table: definition.table.clone(), rows, quarantine };
+        self.workspace.data_sources.insert(name, Arc::new(data_source));
+    }
+
+    fn add_pipe(&mut self, pipe: Pipe, definition: &PipeDefinition, file: &Source) {
+        let name = pipe.name.clone();
+        self.record(ResourceKind::Pipe, &name, String::new(), file);
+        let pipe = Arc::new(pipe);
+        let versioned = definition.versioned_name().and_then(|name| ResourceName::parse(&name).ok());
+        self.workspace.pipes.extend(versioned.map(|name| (name, Arc::clone(&pipe))));
+        self.workspace.pipes.insert(name, pipe);
+    }
+
+    fn record(&mut self, kind: ResourceKind, name: &ResourceName, definition: String, file: &Source) {
+        self.resources.push(StoredResource {
+            kind,
+            name: name.to_string(),
+            state: ResourceState::Live,
+            content_hash: content_hash(&file.text),
+            definition,
+        });
+    }
+
+    /// The data source with this name.
+    pub fn data_source(&self, name: &str) -> Option<&Arc<DataSource>> {
+        self.workspace.data_sources.get(&ResourceName::parse(name).ok()?)
+    }
+
+    /// The file that declares a data source, relative to the project.
+    pub fn file_of(&self, data_source: &str) -> &str {
+        self.files.get(data_source).map_or("its file", String::as_str)
+    }
+}
+
+/// A pipe with its templates compiled; `None` where one of them is broken.
+fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems<'_>) -> Option<Pipe> {
+    let mut nodes = Vec::new();
+    for node in &definition.nodes {
+        warn_about_kind(node, source, problems);
+        match Template::compile(node.sql.as_str()) {
+            Ok(template) => nodes.push(Node { name: node.name.clone(), template }),
+            Err(error) => problems.add(template_problem(node, source, &error)),
+        }
+    }
+    let (output, publication) = match definition.publication() {
+        Visible::Endpoint(node) | Visible::LastNode(node) => (Some(node), Publication::Endpoint),
+        Visible::Nothing => (None, Publication::Nobody),
+    };
+    let last = definition.nodes.len().checked_sub(1)?;
+    let output = output.and_then(|output| definition.nodes.iter().position(|node| node.name == output.name));
+    let whole = nodes.len() == definition.nodes.len();
+    whole.then(|| Pipe { name: definition.name.clone(), nodes, output: output.unwrap_or(last), publication })
+}
+
+/// Kinds of nodes that are read, checked, and not run by this version.
+fn warn_about_kind(node: &datafile::pipe::Node, source: SourceId, problems: &mut Problems<'_>) {
+    let kind = match &node.kind {
+        NodeKind::Standard | NodeKind::Endpoint => return,
+        NodeKind::Materialized(_) => "materialized",
+        NodeKind::Copy(_) => "copy",
+        NodeKind::Sink(_) => "sink",
+    };
+    let message = format!("nodes with TYPE {kind} are not run by this version");
+    problems.add(
+        Diagnostic::warning("not-run", source, node.span, message)
+            .with_help("the node is read and checked; nothing is written by it"),
+    );
+}
+
+fn template_problem(node: &datafile::pipe::Node, source: SourceId, error: &TemplateError) -> Diagnostic {
+    let span = error.span.map_or(node.sql.span(), |span| node.sql.locate(span));
+    Diagnostic::error("template", source, span, error.message.clone())
+}
+
+/// What the TOKEN lines of all files give, by token.
+fn tokens(project: &Project) -> Vec<ProjectToken> {
+    let scope = |right: &Right<'_>| {
+        let resource = right.resource.clone();
+        match (right.kind, right.permission) {
+            (Kind::Pipe, _) => Scope::ReadPipe(resource),
+            (_, Permission::Read) => Scope::ReadDataSource(resource),
+            (_, Permission::Append) => Scope::AppendDataSource(resource),
+        }
+    };
+    let token = |(name, rights): (&TokenName, Vec<Right<'_>>)| ProjectToken {
+        name: name.clone(),
+        scopes: rights.iter().map(scope).collect(),
+    };
+    project.tokens().into_iter().map(token).collect()
+}
+
+fn content_hash(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
+}
