@@ -1,0 +1,99 @@
+//! Why a call has no answer.
+
+use crate::catalog::NodeError;
+use crate::engine::EngineError;
+use crate::sql::compose::ComposeError;
+use crate::template::TemplateError;
+
+/// A call that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// No endpoint has this name. The text is Tinybird's.
+    #[error("The pipe '{0}' does not exist")]
+    PipeNotFound(String),
+    /// The pipe is there for other pipes only.
+    #[error(
+        "The pipe '{0}' does not exist as an endpoint: add TYPE endpoint below the node that callers shall read"
+    )]
+    NotPublished(String),
+    /// The caller's parameters do not fit the template, or the template raised an error.
+    #[error(transparent)]
+    Template(TemplateError),
+    /// The rendered SQL is not what may run, or names something that is not there.
+    #[error(transparent)]
+    Sql(Box<ComposeError>),
+    /// The engine refused the query.
+    #[error("{}", client_text(.message))]
+    Engine {
+        /// ClickHouse's error code.
+        code: u32,
+        /// ClickHouse's text.
+        message: String,
+    },
+    /// The engine is away.
+    #[error("the engine is not available: {0}; try again in a moment")]
+    Unavailable(String),
+    /// The connection to the engine broke in the middle.
+    #[error("the query was not finished: {0}; try again")]
+    Lost(String),
+    /// Too many queries are running.
+    #[error(
+        "too many queries are running: try again in a moment, or raise query.concurrency and query.queue"
+    )]
+    Busy,
+}
+
+impl From<NodeError> for QueryError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Template(error) => Self::Template(error),
+            NodeError::Sql(error) => Self::Sql(error),
+        }
+    }
+}
+
+impl From<EngineError> for QueryError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Exception { code, message } => Self::Engine { code, message },
+            EngineError::Unavailable(reason) => Self::Unavailable(reason),
+            EngineError::Lost(reason) => Self::Lost(reason),
+        }
+    }
+}
+
+/// What a caller sees of ClickHouse's text: without its prefix, and without the statement, which
+/// names tables that are none of the caller's business.
+fn client_text(message: &str) -> String {
+    let text = message.split_once("Exception: ").map_or(message, |(_, text)| text);
+    let code_name = text.rsplit_once(" (").filter(|(_, name)| {
+        let name = name.trim_end_matches(')');
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    });
+    let (body, name) = code_name.map_or((text, ""), |(body, _)| (body, &text[body.len()..]));
+    let body = body.split(": In scope ").next().unwrap_or(body);
+    let body = body.split(" in scope ").next().unwrap_or(body);
+    format!("{}{name}", body.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_sees_the_reason_and_its_name_but_not_the_statement() {
+        let shown = |message: &str| client_text(message);
+        assert_eq!(
+            shown(
+                "Code: 47. DB::Exception: Unknown expression identifier `nope` in scope SELECT nope FROM w.t. (UNKNOWN_IDENTIFIER)"
+            ),
+            "Unknown expression identifier `nope` (UNKNOWN_IDENTIFIER)"
+        );
+        assert_eq!(
+            shown("Code: 159. DB::Exception: Timeout exceeded: elapsed 1 s. (TIMEOUT_EXCEEDED)"),
+            "Timeout exceeded: elapsed 1 s (TIMEOUT_EXCEEDED)"
+        );
+        assert_eq!(shown("something else"), "something else");
+    }
+}
