@@ -1,0 +1,67 @@
+//! The HTTP API: routes, extractors, and the one table that knows status codes.
+//!
+//! In: requests.  Out: Tinybird's answers.  Promise: handlers translate and do not decide; every
+//! error is a JSON object with a text that a person can act on; a trailing slash and unknown query
+//! keys change nothing; no log line holds a query string.
+//! May use: the rooms of floors 2 to 4 but never `engine`; `syntax`; `template::params`.
+
+pub mod error;
+pub mod extract;
+pub mod layers;
+pub mod parameters;
+pub mod routes;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::auth::Keyring;
+use crate::config;
+use crate::ingest::Ingest;
+use crate::query::Queries;
+
+pub use error::ApiError;
+
+/// The rooms that the handlers call.
+#[derive(Clone)]
+pub struct Rooms {
+    /// Who may do what.
+    pub keyring: Arc<Keyring>,
+    /// The way in.
+    pub ingest: Arc<Ingest>,
+    /// The way out.
+    pub queries: Arc<Queries>,
+    /// Limits of requests.
+    pub limits: RequestLimits,
+}
+
+/// Limits of requests, from the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// Bytes of an events body as sent.
+    pub body_bytes: usize,
+    /// Bytes of an events body after decompression.
+    pub decoded_body_bytes: usize,
+    /// Time from the head of a request to the begin of its answer.
+    pub request_timeout: std::time::Duration,
+}
+
+impl RequestLimits {
+    /// Picks the limits out of the settings.
+    pub fn from_settings(settings: &config::Config) -> Self {
+        Self {
+            body_bytes: settings.ingest.body_bytes.get(),
+            decoded_body_bytes: settings.ingest.decoded_body_bytes.get(),
+            request_timeout: settings.server.request_timeout,
+        }
+    }
+}
+
+/// The whole API as one service.
+pub fn service(rooms: Rooms) -> layers::Service {
+    let limits = rooms.limits;
+    layers::wrap(routes::router(limits).with_state(rooms), limits)
+}
+
+/// The routes before they are given their rooms.
+pub type Routes = Router<Rooms>;

@@ -1,0 +1,238 @@
+//! Errors as clients see them: `{"error": "…"}`, and the status of each.
+//!
+//! Tinybird's clients read `error` as a string, treat 403 as "bad token" (401 is unknown to them),
+//! retry 429 and 503 after `Retry-After`, and read ClickHouse's code from `X-DB-Exception-Code`.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::auth::AuthError;
+use crate::ingest::{BodyError, IngestError, InsertError};
+use crate::query::QueryError;
+use crate::template::TemplateError;
+
+/// Where ClickHouse's error code is told.
+const EXCEPTION_CODE: HeaderName = HeaderName::from_static("x-db-exception-code");
+/// Seconds after which a client may try again when the server is busy or the engine away.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// A failed request.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The caller's token.
+    Auth(AuthError),
+    /// The way in.
+    Ingest(IngestError),
+    /// The way out.
+    Query(QueryError),
+    /// The request itself.
+    Request(RequestError),
+}
+
+/// What can be wrong with a request before any room sees it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A required query parameter is not there.
+    #[error("the parameter `{name}` is missing: {help}")]
+    ParameterMissing {
+        /// The parameter.
+        name: &'static str,
+        /// What to send.
+        help: &'static str,
+    },
+    /// A query parameter has a value that it cannot have.
+    #[error("the parameter `{name}` cannot be `{value}`: {help}")]
+    ParameterInvalid {
+        /// The parameter.
+        name: &'static str,
+        /// What was sent.
+        value: String,
+        /// What to send.
+        help: &'static str,
+    },
+    /// The body is larger than the limit.
+    #[error("the body is larger than {limit} bytes: send the events in several requests")]
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body broke off, or is not what its headers say.
+    #[error("the body cannot be read: {0}")]
+    BodyUnreadable(String),
+    /// The ending of a pipe's path names no format.
+    #[error("`{0}` is no format of an endpoint: the path ends in .json, .csv or .ndjson")]
+    FormatUnknown(String),
+    /// No pipe has this name, in the form without a format.
+    #[error("Pipe '{0}' not found")]
+    PipeUnknown(String),
+    /// A part of Tinybird's API that is not here yet.
+    #[error("{0}")]
+    NotImplemented(&'static str),
+    /// No such path.
+    #[error("no route answers {0}: the API's paths begin with /v0/")]
+    RouteUnknown(String),
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(error)
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl ApiError {
+    /// The status of every error of the API.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Auth(_) => StatusCode::FORBIDDEN,
+            Self::Ingest(error) => ingest_status(error),
+            Self::Query(error) => query_status(error),
+            Self::Request(error) => request_status(error),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Auth(error) => error.to_string(),
+            Self::Ingest(error) => error.to_string(),
+            Self::Query(error) => error.to_string(),
+            Self::Request(error) => error.to_string(),
+        }
+    }
+
+    fn body(&self) -> Value {
+        match self {
+            Self::Query(QueryError::Template(error)) => template_body(error),
+            other => json!({ "error": other.text() }),
+        }
+    }
+
+    fn exception_code(&self) -> Option<u32> {
+        match self {
+            Self::Query(QueryError::Engine { code, .. }) => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+fn ingest_status(error: &IngestError) -> StatusCode {
+    match error {
+        IngestError::Body(BodyError::TooManyRows { .. } | BodyError::TooLarge { .. }) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        IngestError::Body(_) | IngestError::NotForEvents { .. } => StatusCode::BAD_REQUEST,
+        IngestError::NotFound { .. } => StatusCode::NOT_FOUND,
+        IngestError::Overloaded { .. }
+        | IngestError::Stopping
+        | IngestError::Insert(InsertError::NotSent { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        IngestError::Insert(InsertError::Refused { .. } | InsertError::Unknown { .. }) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+fn query_status(error: &QueryError) -> StatusCode {
+    match error {
+        QueryError::PipeNotFound(_) | QueryError::NotPublished(_) => StatusCode::NOT_FOUND,
+        QueryError::Template(error) => {
+            let chosen = error.custom.as_ref().and_then(|custom| StatusCode::from_u16(custom.status).ok());
+            chosen.filter(|status| !status.is_informational()).unwrap_or(StatusCode::BAD_REQUEST)
+        }
+        QueryError::Sql(_) => StatusCode::BAD_REQUEST,
+        QueryError::Engine { code, .. } => engine_status(*code),
+        QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        QueryError::Busy => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+/// Tinybird's rule: 408 when the time ran out, 400 when the caller can mend the query, 500 when
+/// only the operator can: broken disks, network, memory of the whole machine, bugs.
+fn engine_status(code: u32) -> StatusCode {
+    match code {
+        159 => StatusCode::REQUEST_TIMEOUT,
+        40
+        | 49
+        | 74
+        | 75
+        | 76
+        | 86
+        | 95
+        | 107
+        | 173
+        | 198
+        | 209
+        | 210
+        | 228
+        | 236
+        | 243
+        | 246
+        | 394
+        | 999
+        | 1000..=1002 => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn request_status(error: &RequestError) -> StatusCode {
+    match error {
+        RequestError::ParameterMissing { .. }
+        | RequestError::ParameterInvalid { .. }
+        | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
+        RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        RequestError::FormatUnknown(_) | RequestError::PipeUnknown(_) | RequestError::RouteUnknown(_) => {
+            StatusCode::NOT_FOUND
+        }
+        RequestError::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!(%status, error = self.text(), "request failed");
+        }
+        let mut response = (status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(code) = self.exception_code() {
+            headers.insert(EXCEPTION_CODE, HeaderValue::from(code));
+        }
+        response
+    }
+}
+
+/// A template's own error: `custom_error` may bring a whole body; the engine's texts come with the
+/// place in Tinybird's documentation that clients show.
+fn template_body(error: &TemplateError) -> Value {
+    match &error.custom {
+        Some(custom) if custom.body.is_object() => custom.body.clone(),
+        Some(custom) => json!({ "error": custom.body }),
+        None => match error.documentation() {
+            Some(documentation) => json!({ "error": error.message, "documentation": documentation }),
+            None => json!({ "error": error.message }),
+        },
+    }
+}

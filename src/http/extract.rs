@@ -1,0 +1,59 @@
+//! What handlers take out of a request.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use std::sync::Arc;
+
+use super::{ApiError, Rooms};
+use crate::auth::Token;
+
+/// The token of the caller: every handler of data takes one.
+///
+/// From `Authorization: Bearer …` or, where that is missing, `?token=…`; clients of Tinybird send
+/// either, and the command line both.
+pub struct Caller(pub Arc<Token>);
+
+impl FromRequestParts<Rooms> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rooms: &Rooms) -> Result<Self, ApiError> {
+        let parameters = QueryPairs::of(parts);
+        let presented = bearer(parts).or_else(|| parameters.last("token"));
+        Ok(Self(rooms.keyring.identify(presented)?))
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The pairs of the query string, in order, decoded; keys may repeat.
+#[derive(Debug, Clone, Default)]
+pub struct QueryPairs(pub Vec<(String, String)>);
+
+impl QueryPairs {
+    fn of(parts: &Parts) -> Self {
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+
+    /// Reads a query string or a form body.
+    pub fn parse(text: &str) -> Self {
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    /// The last value of a key.
+    pub fn last(&self, key: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for QueryPairs {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts))
+    }
+}

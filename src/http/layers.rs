@@ -1,0 +1,106 @@
+//! What happens to every request before and after its handler.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tower::Layer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
+use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+
+use super::RequestLimits;
+
+/// The API as one service: a router whose paths may end in a slash.
+pub type Service = NormalizePath<Router>;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Response headers that scripts in browsers may read.
+const EXPOSED: [HeaderName; 6] = [
+    REQUEST_ID,
+    HeaderName::from_static("x-db-exception-code"),
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+    header::RETRY_AFTER,
+];
+
+/// Puts the layers around the routes; the last listed sees a request first.
+pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
+    let router = router
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
+        .layer(axum::middleware::map_response(errors_are_json))
+        .layer(CompressionLayer::new())
+        .layer(cors())
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId));
+    NormalizePathLayer::trim_trailing_slash().layer(router)
+}
+
+/// Request ids are ULIDs, as Tinybird's are. One that the client chose is kept.
+#[derive(Clone, Copy)]
+struct NewRequestId;
+
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&ulid::Ulid::new().to_string()).ok().map(RequestId::new)
+    }
+}
+
+/// Names a request in the log by its path only: query strings hold tokens.
+fn span(request: &Request) -> Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path())
+}
+
+/// Every origin may call: the right to do anything comes from the token, never from a cookie. The
+/// asked headers are named one by one, because `*` does not cover `Authorization`.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED)
+        .max_age(std::time::Duration::from_hours(24))
+}
+
+/// Gives a JSON body to errors that a layer or the router made without one.
+async fn errors_are_json(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !(status.is_client_error() || status.is_server_error()) || is_json {
+        return response;
+    }
+    let text = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "this path does not answer that method".to_owned(),
+        StatusCode::REQUEST_TIMEOUT => "the request took too long: the time limit ran out".to_owned(),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "the body is larger than the limit: send it in several requests".to_owned()
+        }
+        other => other.canonical_reason().unwrap_or("the request failed").to_lowercase(),
+    };
+    let mut answer = (status, axum::Json(serde_json::json!({ "error": text }))).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    answer
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
+/// A panic is a bug: its text goes to the log, not to the caller.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    tracing::error!(panic = text, "a handler panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}

@@ -1,0 +1,27 @@
+//! The table of contents of the API.
+
+pub mod events;
+pub mod pipes;
+pub mod system;
+
+use axum::http::Uri;
+use axum::routing::{any, get, post};
+
+use super::error::RequestError;
+use super::{ApiError, RequestLimits, Routes};
+
+/// All routes.
+pub(super) fn router(limits: RequestLimits) -> Routes {
+    Routes::new()
+        .route("/v0/events", events::route(limits))
+        .route("/v0/pipes/{file}", get(pipes::run_endpoint).post(pipes::run_endpoint))
+        .route("/v0/health", get(system::health))
+        .route("/version", get(system::version))
+        .route("/v1/build", post(system::build_is_missing))
+        .route("/v1/deploy", post(system::deploy_is_missing))
+        .fallback(any(unknown))
+}
+
+async fn unknown(uri: Uri) -> ApiError {
+    RequestError::RouteUnknown(uri.path().to_owned()).into()
+}
