@@ -1,0 +1,98 @@
+//! The house put together: which rooms there are, with which settings, in which order they start.
+
+pub mod data_directory;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::auth::{Identity, IdentityError, Keyring, TokenText};
+use crate::catalog::{Catalog, Store};
+use crate::clock::Clock;
+use crate::config::{Config, EnginePlace, RemoteEngine};
+use crate::deploy::{self, DeployError};
+use crate::engine::{ChildOptions, EngineClient, Supervisor};
+use crate::http::{RequestLimits, Rooms};
+use crate::ingest::Ingest;
+use crate::query::Queries;
+
+pub use data_directory::{DataDirectory, DataDirectoryError};
+
+/// The rooms of a running server.
+pub struct App {
+    /// What the handlers call.
+    pub rooms: Rooms,
+    /// The workspace.
+    pub catalog: Arc<Catalog>,
+    tasks: TaskTracker,
+}
+
+/// Starts the embedded engine, or points at the server of the settings.
+pub fn engine(
+    settings: &Config,
+    directory: &DataDirectory,
+) -> anyhow::Result<(EngineClient, Option<Supervisor>)> {
+    match &settings.engine.place {
+        EnginePlace::Remote(RemoteEngine { url, user, password }) => {
+            let client = EngineClient::server(url.to_string(), user.clone(), password.clone());
+            Ok((client.with_max_calls(settings.engine.max_connections), None))
+        }
+        EnginePlace::Embedded(embedded) => {
+            let supervisor = Supervisor::start(ChildOptions {
+                settings: embedded.clone(),
+                start_timeout: settings.engine.start_timeout,
+                data: directory.engine(),
+                runtime: settings.engine.runtime.clone(),
+            })?;
+            let client = EngineClient::following(supervisor.location());
+            Ok((client.with_max_calls(settings.engine.max_connections), Some(supervisor)))
+        }
+    }
+}
+
+/// The admin token: the one that the settings fix, or the one in the data directory.
+pub fn admin_token(
+    settings: &Config,
+    identity: &Identity,
+    directory: &Path,
+) -> Result<TokenText, IdentityError> {
+    match &settings.tokens.admin {
+        Some(chosen) => Ok(TokenText::chosen(chosen.clone())),
+        None => identity.admin_token(directory, &settings.tokens.host),
+    }
+}
+
+impl App {
+    /// Loads the project into the engine and opens the rooms.
+    pub async fn start(
+        settings: &Config,
+        engine: EngineClient,
+        identity: &Identity,
+        admin: TokenText,
+    ) -> Result<Self, DeployError> {
+        let store = Store::open(engine.clone(), &settings.engine.metadata_database).await?;
+        let workspace = deploy::load_project(settings, identity.workspace_id(), &engine, &store).await?;
+        let keyring = Keyring::new(identity, admin, &workspace.tokens, &settings.tokens.host);
+        let catalog = Arc::new(Catalog::new(workspace));
+        let tasks = TaskTracker::new();
+        let ingest = Ingest::new(Arc::clone(&catalog), engine.clone(), &settings.ingest, tasks.clone());
+        let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
+        let rooms = Rooms {
+            keyring: Arc::new(keyring),
+            ingest: Arc::new(ingest),
+            queries: Arc::new(queries),
+            limits: RequestLimits::from_settings(settings),
+        };
+        Ok(Self { rooms, catalog, tasks })
+    }
+
+    /// Waits until every row that was taken is in the engine. Call it when no request runs any
+    /// more.
+    pub async fn finish(self) {
+        let Self { rooms, tasks, .. } = self;
+        drop(rooms);
+        tasks.close();
+        tasks.wait().await;
+    }
+}

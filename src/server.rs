@@ -1,0 +1,123 @@
+//! The listening socket: connections in, the API behind, and an orderly end.
+//!
+//! In: a bound listener, a service, limits.  Promise: a client that sends half a head is cut off, a
+//! flood of connections waits, and a stop finishes what was begun inside its grace.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config;
+use crate::http::layers::Service;
+
+/// Binds the address of the settings; the error names it and the way out.
+pub async fn bind(settings: &config::Server) -> Result<TcpListener, BindError> {
+    let address = format!("{}:{}", settings.host, settings.port);
+    TcpListener::bind((settings.host.as_str(), settings.port)).await.map_err(|reason| match reason.kind() {
+        io::ErrorKind::AddrInUse => BindError::Taken { address, port: settings.port },
+        _ => BindError::Refused { address, reason },
+    })
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error(
+        "{address} is taken by another process: stop it, or choose another port with `--port {}` (or `--port 0` for a free one)",
+        port.wrapping_add(1)
+    )]
+    Taken {
+        /// The address.
+        address: String,
+        /// The port.
+        port: u16,
+    },
+    /// The system does not allow it.
+    #[error("cannot listen on {address}: {reason}; server.host and server.port choose another address")]
+    Refused {
+        /// The address.
+        address: String,
+        /// What the system says.
+        reason: io::Error,
+    },
+}
+
+/// Serves until `stop`, then finishes requests in flight for at most the stop grace.
+pub async fn serve(
+    listener: TcpListener,
+    service: Service,
+    settings: &config::Server,
+    stop: CancellationToken,
+) {
+    let connections = Arc::new(Semaphore::new(settings.max_connections.get()));
+    let tasks = TaskTracker::new();
+    let builder = connection_builder(settings.header_timeout);
+    loop {
+        // The place is taken before a connection is accepted: what exceeds the limit stays in the
+        // kernel's queue.
+        let place = Arc::clone(&connections).acquire_owned();
+        let Some(Ok(place)) = stop.run_until_cancelled(place).await else { break };
+        let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { break };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = Connection { stream, peer, builder: builder.clone(), stop: stop.clone() };
+                let service = service.clone();
+                tasks.spawn(async move {
+                    connection.serve(service).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    if tokio::time::timeout(settings.stop_grace, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "the stop grace ran out: requests are cut off");
+    }
+}
+
+/// HTTP/1.1 only: without TLS no client asks for more, and its limits are the ones set here.
+fn connection_builder(header_timeout: Duration) -> hyper::server::conn::http1::Builder {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    builder: hyper::server::conn::http1::Builder,
+    stop: CancellationToken,
+}
+
+impl Connection {
+    async fn serve(self, service: Service) {
+        let _ = self.stream.set_nodelay(true);
+        let service = TowerToHyperService::new(service);
+        let mut connection =
+            std::pin::pin!(self.builder.serve_connection(TokioIo::new(self.stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %self.peer, %error, "a connection broke");
+        }
+    }
+}
