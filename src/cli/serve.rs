@@ -1,0 +1,68 @@
+//! `roost serve`: from settings to a running server, and back down in order.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{self, App, DataDirectory, admin_token};
+use crate::auth::Identity;
+use crate::clock::Clock;
+use crate::config::{Config, Flags};
+use crate::engine::EngineClient;
+use crate::{http, server, telemetry};
+
+use super::console::say;
+use super::welcome::Welcome;
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
+    let settings = Config::load(flags)?;
+    telemetry::start(&settings.log)?;
+    let directory = DataDirectory::take(&settings.data.directory)?;
+    let identity = Identity::load_or_create(directory.path())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // The port is taken first: nothing is started for a server that cannot listen.
+    let listener = runtime.block_on(server::bind(&settings.server))?;
+    let (engine, supervisor) = app::engine(&settings, &directory)?;
+    let served = runtime.block_on(serve(&settings, &directory, &identity, engine, listener));
+    drop(runtime);
+    if let Some(supervisor) = supervisor {
+        supervisor.stop();
+    }
+    served
+}
+
+async fn serve(
+    settings: &Config,
+    directory: &DataDirectory,
+    identity: &Identity,
+    engine: EngineClient,
+    listener: tokio::net::TcpListener,
+) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let admin = admin_token(settings, identity, directory.path())?;
+    let app = App::start(settings, engine, identity, admin).await?;
+    let address = listener.local_addr().context("cannot read the address that the server listens on")?;
+    let welcome = Welcome {
+        settings,
+        data_directory: directory.path(),
+        address,
+        workspace: &app.catalog.workspace(),
+        now: Clock::System.now(),
+    };
+    say(welcome.text());
+    let serving = server::serve(listener, http::service(app.rooms.clone()), &settings.server, stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => {}
+        _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+        _ = interrupt.recv() => tracing::info!("stopping: interrupted"),
+    }
+    stop.cancel();
+    serving.await;
+    app.finish().await;
+    tracing::info!("stopped");
+    Ok(())
+}
