@@ -174,6 +174,12 @@ impl Given {
             .map_err(|_| Fault::type_error(format!("{function}() takes exactly {N} arguments ({got} given)")))
     }
 
+    /// The size of the texts, which most functions look at as a whole.
+    pub(super) fn text_bytes(&self) -> usize {
+        let values = self.positional.iter().chain(self.keywords.iter().map(|(_, value)| value));
+        values.filter_map(Value::as_text).map(|text| text.len()).sum()
+    }
+
     /// The value of a keyword.
     pub(super) fn keyword(&self, name: &str) -> Option<&Value> {
         self.keywords.iter().find(|(keyword, _)| &**keyword == name).map(|(_, value)| value)

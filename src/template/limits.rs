@@ -36,6 +36,9 @@ pub(super) enum Limit {
     Depth,
 }
 
+/// How many bytes of a text may be looked at for one step.
+pub(super) const BYTES_PER_STEP: usize = 64;
+
 /// Counts what a rendering has left; shared by everything that works for it.
 #[derive(Debug)]
 pub(super) struct Meter {

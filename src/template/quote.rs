@@ -83,7 +83,7 @@ pub(super) fn item(text: &str) -> String {
 
 /// Reads a quoted literal as ClickHouse would find its end; none where it does not end with the text.
 #[cfg(test)]
-fn unquoted(quoted: &str) -> Option<String> {
+pub(super) fn unquoted(quoted: &str) -> Option<String> {
     let mut chars = quoted.strip_prefix('\'')?.chars();
     let mut text = String::new();
     loop {

@@ -14,7 +14,7 @@ use num_traits::{ToPrimitive, Zero};
 
 use super::fault::{Class, Exception, Fault, Outcome};
 use super::functions::Function;
-use super::limits::Limit;
+use super::limits::{Limit, Meter};
 use super::machine::Closure;
 use super::python::tree::{Constant, Name};
 
@@ -165,8 +165,8 @@ impl Value {
         Self::Dict(Rc::new(dict))
     }
 
-    pub(super) fn set(items: impl IntoIterator<Item = Self>) -> Outcome<Self> {
-        let keyed = items.into_iter().map(|item| Ok((Key::of(&item)?, item)));
+    pub(super) fn set(items: impl IntoIterator<Item = Self>, meter: &Meter) -> Outcome<Self> {
+        let keyed = items.into_iter().map(|item| Ok((Key::of(&item, meter)?, item)));
         Ok(Self::Set(Rc::new(Set { items: keyed.collect::<Outcome<_>>()? })))
     }
 
@@ -297,11 +297,14 @@ impl Sequence {
         &self.items
     }
 
-    /// Changes the items; the depth is kept right.
-    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Vec<Value>) -> Outcome<T>) -> Outcome<T> {
-        let result = change(&mut self.items)?;
-        self.depth = depth_around(&self.items)?;
-        Ok(result)
+    /// The items, to be changed; `added` are the values that will be among them.
+    pub(super) fn items_mut<'a>(
+        &mut self,
+        added: impl IntoIterator<Item = &'a Value>,
+    ) -> Outcome<&mut Vec<Value>> {
+        // The depth never shrinks: finding that out would take a look at every item.
+        self.depth = self.depth.max(depth_around(added)?);
+        Ok(&mut self.items)
     }
 }
 
@@ -311,9 +314,9 @@ impl Dict {
     }
 
     /// Puts the value under the key; as in Python, the first spelling of a key stays.
-    pub(super) fn insert(&mut self, key: Value, value: Value) -> Outcome<()> {
+    pub(super) fn insert(&mut self, key: Value, value: Value, meter: &Meter) -> Outcome<()> {
         self.depth = self.depth.max(depth_around([&value])?);
-        match self.entries.entry(Key::of(&key)?) {
+        match self.entries.entry(Key::of(&key, meter)?) {
             indexmap::map::Entry::Occupied(mut entry) => entry.get_mut().1 = value,
             indexmap::map::Entry::Vacant(entry) => {
                 entry.insert((key, value));

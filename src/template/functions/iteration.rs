@@ -10,9 +10,9 @@ fn one(value: Value) -> Given {
 }
 
 /// `len(x)`
-pub(super) fn length(_: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
+pub(super) fn length(machine: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
     let [x] = given.exactly(name)?;
-    x.length().map(Value::int)
+    x.length(&machine.meter).map(Value::int)
 }
 
 /// `any(items)` and `all(items)`

@@ -9,7 +9,11 @@ use super::Given;
 use crate::template::fault::{Fault, Outcome};
 use crate::template::machine::Machine;
 use crate::template::python::tree::{Binary, Comparison};
+use crate::template::value::arithmetic::work;
 use crate::template::value::{Key, Value};
+
+/// More digits than any integer has.
+const MAX_ROUNDED_DIGITS: u32 = 4_400;
 
 /// `abs(x)`
 pub(super) fn absolute(_: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
@@ -22,7 +26,7 @@ pub(super) fn absolute(_: &mut Machine<'_>, name: &'static str, given: Given) ->
 }
 
 /// `round(x, digits)`: halves go to the even neighbour.
-pub(super) fn round(_: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
+pub(super) fn round(machine: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
     let [x, digits] = given.bind(name, ["number", "ndigits"], 1)?;
     let x = x.unwrap_or(Value::None);
     let digits =
@@ -30,7 +34,9 @@ pub(super) fn round(_: &mut Machine<'_>, name: &'static str, given: Given) -> Ou
     match (x.as_int(), x.untyped(), digits) {
         (Some(number), _, None | Some(0..)) => Ok(Value::Int(number)),
         (Some(number), _, Some(digits)) => {
-            let unit = BigInt::from(10).pow(u32::try_from(-digits).unwrap_or(u32::MAX).min(4_000));
+            let unit =
+                BigInt::from(10).pow(u32::try_from(-digits).unwrap_or(u32::MAX).min(MAX_ROUNDED_DIGITS));
+            machine.meter.steps(work(&unit, &unit))?;
             let half = &unit / 2;
             let lower = num_integer::Integer::div_floor(&number, &unit);
             let rest = &number - &lower * &unit;
@@ -68,6 +74,8 @@ pub(super) fn power(machine: &mut Machine<'_>, name: &'static str, given: Given)
     };
     match (base.as_int(), exponent.as_int(), modulus.as_int()) {
         (Some(base), Some(exponent), Some(modulus)) if modulus.is_positive() && !exponent.is_negative() => {
+            let squarings = usize::try_from(exponent.bits()).unwrap_or(usize::MAX);
+            machine.meter.steps(work(&modulus, &modulus).saturating_add(1).saturating_mul(squarings))?;
             Ok(Value::Int(base.modpow(&exponent, &modulus)))
         }
         _ => Err(Fault::value_error("pow() needs whole numbers and a positive modulus")),
@@ -97,9 +105,9 @@ pub(super) fn in_base(_: &mut Machine<'_>, name: &'static str, given: Given) -> 
 }
 
 /// `hash(x)`: the same for equal values, in every rendering.
-pub(super) fn hash(_: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
+pub(super) fn hash(machine: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
     let [x] = given.exactly(name)?;
-    let key = Key::of(&x)?;
+    let key = Key::of(&x, &machine.meter)?;
     if let Key::Int(number) = &key {
         return Ok(Value::Int(number.clone()));
     }

@@ -70,7 +70,7 @@ pub(super) fn backend_hint(machine: &mut Machine<'_>, name: &'static str, given:
 /// `activate(feature)`; features add up.
 pub(super) fn activate(machine: &mut Machine<'_>, name: &'static str, given: Given) -> Outcome<Value> {
     let feature = one(given, name)?;
-    super::super::value::Key::of(&feature)?;
+    super::super::value::Key::of(&feature, &machine.meter)?;
     let text = feature.display(&machine.meter)?;
     if !FEATURES.contains(&text.as_str()) {
         return Err(Fault::template(format!("'{text}' is not a valid 'activate' argument")));

@@ -37,7 +37,7 @@ pub(super) fn enumerate_with_last(
 ) -> Outcome<Value> {
     let [list] = given.bind("enumerate_with_last", ["arr"], 1)?;
     let list = list.unwrap_or(Value::None);
-    let length = list.length()?;
+    let length = list.length(&machine.meter)?;
     let pair = |(at, item)| Value::tuple(vec![Value::Bool(at + 1 == length), item]);
     Value::list(list.items(&machine.meter)?.into_iter().enumerate().map(pair).collect::<Outcome<_>>()?)
 }

@@ -18,7 +18,7 @@ pub(super) fn collection(machine: &mut Machine<'_>, name: &'static str, given: G
     match name {
         "list" => Value::list(items),
         "tuple" => Value::tuple(items),
-        _ => Value::set(items),
+        _ => Value::set(items, &machine.meter),
     }
 }
 

@@ -47,12 +47,12 @@ impl Machine<'_> {
     }
 
     fn unpack(&mut self, targets: &[Expression], value: &Value) -> Outcome<()> {
-        let name = value.type_name();
-        let unpackable = value.iterate(&self.meter).is_ok();
-        if !unpackable {
-            return Err(Fault::type_error(format!("cannot unpack non-iterable {name} object")));
-        }
-        let mut items = value.items(&self.meter)?;
+        let mut items = value.items(&self.meter).map_err(|fault| match fault {
+            Fault::Raised(_) => {
+                Fault::type_error(format!("cannot unpack non-iterable {} object", value.type_name()))
+            }
+            limit @ Fault::Limit(_) => limit,
+        })?;
         let (expected, got) = (targets.len(), items.len());
         let star = targets.iter().position(|target| matches!(target.kind, Kind::Starred(_)));
         let Some(star) = star else {
@@ -131,16 +131,14 @@ impl Value {
                         None => fault,
                     })?;
                 meter.allocate_items(if Rc::strong_count(list) > 1 { list.items().len() } else { 1 })?;
-                Rc::make_mut(list).change(|items| {
-                    if let Some(item) = items.get_mut(place) {
-                        *item = value;
-                    }
-                    Ok(())
-                })
+                if let Some(item) = Rc::make_mut(list).items_mut([&value])?.get_mut(place) {
+                    *item = value;
+                }
+                Ok(())
             }
             Self::Dict(dict) => {
                 meter.allocate_items(if Rc::strong_count(dict) > 1 { dict.len() } else { 1 })?;
-                Rc::make_mut(dict).insert(index.clone(), value)
+                Rc::make_mut(dict).insert(index.clone(), value, meter)
             }
             other => {
                 let name = other.type_name();

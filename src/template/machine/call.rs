@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Closure, Machine};
 use crate::template::fault::{Fault, Outcome};
 use crate::template::functions::Given;
+use crate::template::limits::BYTES_PER_STEP;
 use crate::template::python::tree::{Call, Expression, Kind, Name};
 use crate::template::value::Value;
 use crate::template::value::method::Effect;
@@ -75,7 +76,10 @@ impl Machine<'_> {
     pub(in crate::template) fn call(&mut self, function: &Value, given: Given) -> Outcome<Value> {
         self.meter.step()?;
         match function {
-            Value::Function(function) => (function.run)(self, function.name, given),
+            Value::Function(function) => {
+                self.meter.steps(given.text_bytes() / BYTES_PER_STEP)?;
+                (function.run)(self, function.name, given)
+            }
             Value::Lambda(closure) => self.call_closure(closure, given),
             Value::Method(method) => {
                 let (owner, name) = &**method;

@@ -23,12 +23,12 @@ impl Machine<'_> {
         let elements = collected.into_iter();
         match comprehension.collects {
             Collects::List => Value::list(elements.map(|(element, _)| element).collect()),
-            Collects::Set => Value::set(elements.map(|(element, _)| element)),
+            Collects::Set => Value::set(elements.map(|(element, _)| element), &self.meter),
             Collects::Iterator => Value::iterator(elements.map(|(element, _)| element).collect()),
             Collects::Dict => {
                 let mut dict = Dict::default();
                 for (key, value) in elements {
-                    dict.insert(key, value)?;
+                    dict.insert(key, value, &self.meter)?;
                 }
                 Ok(Value::dict(dict))
             }

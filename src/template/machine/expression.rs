@@ -27,7 +27,7 @@ impl Machine<'_> {
             Kind::Name(name) => self.load(name),
             Kind::List(items) => Value::list(self.evaluate_items(items)?),
             Kind::Tuple(items) => Value::tuple(self.evaluate_items(items)?),
-            Kind::Set(items) => Value::set(self.evaluate_items(items)?),
+            Kind::Set(items) => Value::set(self.evaluate_items(items)?, &self.meter),
             Kind::Dict(entries) => self.evaluate_dict(entries),
             Kind::Formatted(pieces) => self.evaluate_pieces(pieces),
             Kind::Unary(operator, operand) => self.evaluate(operand)?.unary(*operator),
@@ -92,11 +92,11 @@ impl Machine<'_> {
             let key = key.as_ref().map(|key| self.evaluate(key)).transpose()?;
             let value = self.evaluate(value)?;
             match (key, &value) {
-                (Some(key), _) => dict.insert(key, value)?,
+                (Some(key), _) => dict.insert(key, value, &self.meter)?,
                 (None, Value::Dict(more)) => {
                     self.meter.allocate_items(more.len())?;
                     for (key, value) in more.entries() {
-                        dict.insert(key.clone(), value.clone())?;
+                        dict.insert(key.clone(), value.clone(), &self.meter)?;
                     }
                 }
                 (None, other) => {

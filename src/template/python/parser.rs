@@ -15,7 +15,7 @@ mod format;
 mod reading;
 
 /// How deep brackets, lambdas and the like may nest.
-const MAX_NESTING: usize = 40;
+const MAX_NESTING: usize = 100;
 
 type Parsed = Result<Expression, SyntaxError>;
 

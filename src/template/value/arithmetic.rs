@@ -38,7 +38,7 @@ impl Value {
     /// `self operator other`
     pub(in crate::template) fn binary(&self, operator: Binary, other: &Self, meter: &Meter) -> Outcome<Self> {
         let result = match (self.as_int(), other.as_int()) {
-            (Some(left), Some(right)) => integers(operator, left, &right)?,
+            (Some(left), Some(right)) => integers(operator, left, &right, meter)?,
             _ => match (self.as_float(), other.as_float()) {
                 (Some(left), Some(right)) => floats(operator, left, right)?,
                 _ => self.combine(operator, other, meter)?,
@@ -79,12 +79,15 @@ impl Value {
                 meter.allocate_items(left.items().len() + right.items().len())?;
                 Self::tuple([left.items(), right.items()].concat()).map(Some)
             }
-            (Self::Set(left), _, Self::Set(right)) => Ok(sets(operator, left, right)),
+            (Self::Set(left), _, Self::Set(right)) => {
+                meter.allocate_items(left.items.len() + right.items.len())?;
+                Ok(sets(operator, left, right))
+            }
             (Self::Dict(left), Binary::Or, Self::Dict(right)) => {
                 meter.allocate_items(left.len() + right.len())?;
                 let mut merged = (**left).clone();
                 for (key, value) in right.entries() {
-                    merged.insert(key.clone(), value.clone())?;
+                    merged.insert(key.clone(), value.clone(), meter)?;
                 }
                 Ok(Some(Self::dict(merged)))
             }
@@ -158,7 +161,8 @@ fn division_by_zero(text: &str) -> Fault {
     Fault::raise(Class::ZeroDivisionError, text)
 }
 
-fn integers(operator: Binary, left: BigInt, right: &BigInt) -> Outcome<Option<Value>> {
+fn integers(operator: Binary, left: BigInt, right: &BigInt, meter: &Meter) -> Outcome<Option<Value>> {
+    meter.steps(work(&left, right))?;
     let divides = matches!(operator, Binary::Divide | Binary::FloorDivide | Binary::Modulo);
     if divides && right.is_zero() {
         return Err(division_by_zero(match operator {
@@ -186,6 +190,12 @@ fn integers(operator: Binary, left: BigInt, right: &BigInt) -> Outcome<Option<Va
         Binary::ShiftLeft | Binary::ShiftRight => shift(operator, left, right),
         Binary::MatrixMultiply => Ok(None),
     }
+}
+
+/// The steps that it takes to multiply or divide two integers: most are one word long.
+pub(in crate::template) fn work(left: &BigInt, right: &BigInt) -> usize {
+    let words = |number: &BigInt| usize::try_from(number.bits() / 64).unwrap_or(usize::MAX);
+    words(left).saturating_mul(words(right)) / 16
 }
 
 fn power(base: BigInt, exponent: &BigInt) -> Outcome<Option<Value>> {

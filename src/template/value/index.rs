@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Key, Range, Value};
 use crate::template::fault::{Fault, Outcome};
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 
 /// How many items of an unknown parameter a check may look at.
 const PLACEHOLDER_INDEXES: i64 = 3;
@@ -16,7 +16,7 @@ impl Value {
             return self.slice(parts, meter);
         }
         match self {
-            Self::Dict(dict) => match dict.get(&Key::of(index)?) {
+            Self::Dict(dict) => match dict.get(&Key::of(index, meter)?) {
                 Some(value) => Ok(value.clone()),
                 None => Err(Fault::key(index.represent(meter)?)),
             },
@@ -33,6 +33,7 @@ impl Value {
             Self::Placeholder(_) => Err(Fault::index("")),
             other => match other.as_text() {
                 Some(text) => {
+                    meter.steps(text.len() / BYTES_PER_STEP)?;
                     let place = other.place(index, text.chars().count())?;
                     let found = text.chars().nth(place).ok_or_else(|| other.out_of_range())?;
                     Ok(Self::text(found.to_string()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Range, Value};
 use crate::template::fault::{Fault, Outcome};
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 
 /// How many placeholders a check finds in a parameter that it does not know.
 const PLACEHOLDER_ITEMS: usize = 3;
@@ -55,7 +55,7 @@ impl Value {
     }
 
     /// How many items there are, as `len()` counts them.
-    pub(in crate::template) fn length(&self) -> Outcome<usize> {
+    pub(in crate::template) fn length(&self, meter: &Meter) -> Outcome<usize> {
         Ok(match self {
             Self::List(sequence) | Self::Tuple(sequence) => sequence.items().len(),
             Self::Set(set) => set.items.len(),
@@ -63,7 +63,10 @@ impl Value {
             Self::Bytes(bytes) => bytes.len(),
             Self::Range(range) => range.length(),
             other => match other.as_text() {
-                Some(text) => text.chars().count(),
+                Some(text) => {
+                    meter.steps(text.len() / BYTES_PER_STEP)?;
+                    text.chars().count()
+                }
                 None => {
                     return Err(Fault::type_error(format!(
                         "object of type '{}' has no len()",

@@ -24,7 +24,7 @@ impl Value {
     }
 
     /// The value that an argument of a request is.
-    pub(in crate::template) fn from_json(json: &Json) -> Outcome<Self> {
+    pub(in crate::template) fn from_json(json: &Json, meter: &Meter) -> Outcome<Self> {
         Ok(match json {
             Json::Null => Self::None,
             Json::Bool(truth) => Self::Bool(*truth),
@@ -33,11 +33,13 @@ impl Value {
                 None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::String(text) => Self::text(text.as_str()),
-            Json::Array(items) => Self::list(items.iter().map(Self::from_json).collect::<Outcome<_>>()?)?,
+            Json::Array(items) => {
+                Self::list(items.iter().map(|item| Self::from_json(item, meter)).collect::<Outcome<_>>()?)?
+            }
             Json::Object(entries) => {
                 let mut dict = Dict::default();
                 for (key, value) in entries {
-                    dict.insert(Self::text(key.as_str()), Self::from_json(value)?)?;
+                    dict.insert(Self::text(key.as_str()), Self::from_json(value, meter)?, meter)?;
                 }
                 Self::dict(dict)
             }
@@ -192,7 +194,7 @@ impl Reader<'_> {
             }
             self.skip_space();
             let value = self.value()?;
-            dict.insert(key, value)?;
+            dict.insert(key, value, self.meter)?;
             self.skip_space();
             if self.take('}') {
                 return Ok(Value::dict(dict));

@@ -7,6 +7,7 @@ use num_traits::FromPrimitive;
 
 use super::{Nature, Value};
 use crate::template::fault::{Fault, Outcome};
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 
 /// Equal exactly where Python's values are: `1`, `1.0` and `True` are one key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,7 +26,8 @@ pub(in crate::template) enum Key {
 }
 
 impl Key {
-    pub(in crate::template) fn of(value: &Value) -> Outcome<Self> {
+    pub(in crate::template) fn of(value: &Value, meter: &Meter) -> Outcome<Self> {
+        meter.steps(1 + value.as_text().map_or(0, |text| text.len() / BYTES_PER_STEP))?;
         Ok(match value.untyped() {
             Value::None => Self::None,
             Value::Bool(truth) => Self::Int(u8::from(*truth).into()),
@@ -40,9 +42,9 @@ impl Key {
                 Nature::Text => Self::Text(fragment.text.clone()),
                 Nature::Symbol => Self::Symbol(fragment.text.clone()),
             },
-            Value::Tuple(sequence) => {
-                Self::Tuple(sequence.items().iter().map(Self::of).collect::<Outcome<_>>()?)
-            }
+            Value::Tuple(sequence) => Self::Tuple(
+                sequence.items().iter().map(|item| Self::of(item, meter)).collect::<Outcome<_>>()?,
+            ),
             Value::Function(function) => Self::Named(function.name),
             Value::Class(class) => Self::Named(class.name()),
             Value::Placeholder(name) => Self::Symbol(name.clone()),

@@ -8,7 +8,7 @@ use num_traits::{FromPrimitive, ToPrimitive};
 
 use super::{Nature, Value};
 use crate::template::fault::{Fault, Outcome};
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 use crate::template::python::tree::Comparison;
 
 impl Value {
@@ -16,6 +16,7 @@ impl Value {
     pub(in crate::template) fn equals(&self, other: &Self, meter: &Meter) -> Outcome<bool> {
         meter.step()?;
         if let (Some(left), Some(right)) = (self.as_text(), other.as_text()) {
+            meter.steps(left.len().min(right.len()) / BYTES_PER_STEP)?;
             return Ok(left == right);
         }
         if let Some(order) = compare_numbers(self, other) {
@@ -82,6 +83,7 @@ impl Value {
     ) -> Outcome<Option<Ordering>> {
         meter.step()?;
         if let (Some(left), Some(right)) = (self.as_text(), other.as_text()) {
+            meter.steps(left.len().min(right.len()) / BYTES_PER_STEP)?;
             return Ok(Some(left.cmp(right)));
         }
         if let Some(order) = compare_numbers(self, other) {
@@ -118,12 +120,12 @@ impl Value {
                 let name = item.type_name();
                 Fault::type_error(format!("'in <string>' requires string as left operand, not {name}"))
             })?;
-            meter.steps(text.len() / 64)?;
+            meter.steps(text.len() / BYTES_PER_STEP)?;
             return Ok(text.contains(&**part));
         }
         match self {
-            Self::Set(set) => Ok(set.items.contains_key(&super::Key::of(item)?)),
-            Self::Dict(dict) => Ok(dict.get(&super::Key::of(item)?).is_some()),
+            Self::Set(set) => Ok(set.items.contains_key(&super::Key::of(item, meter)?)),
+            Self::Dict(dict) => Ok(dict.get(&super::Key::of(item, meter)?).is_some()),
             Self::List(_) | Self::Tuple(_) | Self::Range(_) | Self::Iterator(_) | Self::Placeholder(_) => {
                 for candidate in self.iterate(meter)? {
                     if candidate?.equals(item, meter)? {
@@ -156,7 +158,7 @@ fn equal_dicts(left: &super::Dict, right: &super::Dict, meter: &Meter) -> Outcom
         return Ok(false);
     }
     for (key, value) in left.entries() {
-        match right.get(&super::Key::of(key)?) {
+        match right.get(&super::Key::of(key, meter)?) {
             Some(other) if value.equals(other, meter)? => {}
             _ => return Ok(false),
         }

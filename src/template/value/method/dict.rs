@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::template::fault::{Fault, Outcome};
 use crate::template::functions::Given;
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 use crate::template::value::{Dict, Key, Value};
 
 pub(super) const CHANGES: [&str; 5] = ["clear", "pop", "popitem", "setdefault", "update"];
@@ -14,7 +14,7 @@ pub(super) fn read(dict: &Rc<Dict>, name: &str, arguments: Given, meter: &Meter)
     match name {
         "get" => {
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
-            let key = Key::of(&key.unwrap_or(Value::None))?;
+            let key = Key::of(&key.unwrap_or(Value::None), meter)?;
             Ok(dict.get(&key).cloned().or(default).unwrap_or(Value::None))
         }
         "keys" => Value::list(dict.keys().cloned().collect()),
@@ -30,13 +30,14 @@ pub(super) fn read(dict: &Rc<Dict>, name: &str, arguments: Given, meter: &Meter)
 pub(super) fn change(dict: &mut Rc<Dict>, name: &str, arguments: Given, meter: &Meter) -> Outcome<Value> {
     // Shared entries are copied before they are changed.
     meter.allocate_items(if Rc::strong_count(dict) > 1 { dict.len() } else { 1 })?;
+    meter.steps(dict.len() / BYTES_PER_STEP)?;
     let dict = Rc::make_mut(dict);
     match name {
         "clear" => *dict = Dict::default(),
         "pop" => {
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let key = key.unwrap_or(Value::None);
-            return match dict.remove(&Key::of(&key)?).or(default) {
+            return match dict.remove(&Key::of(&key, meter)?).or(default) {
                 Some(value) => Ok(value),
                 None => Err(Fault::key(key.represent(meter)?)),
             };
@@ -49,11 +50,11 @@ pub(super) fn change(dict: &mut Rc<Dict>, name: &str, arguments: Given, meter: &
         "setdefault" => {
             let [key, default] = arguments.bind(name, ["key", "default"], 1)?;
             let key = key.unwrap_or(Value::None);
-            if let Some(value) = dict.get(&Key::of(&key)?) {
+            if let Some(value) = dict.get(&Key::of(&key, meter)?) {
                 return Ok(value.clone());
             }
             let default = default.unwrap_or(Value::None);
-            dict.insert(key, default.clone())?;
+            dict.insert(key, default.clone(), meter)?;
             return Ok(default);
         }
         _ => update(dict, arguments, meter)?,
@@ -68,18 +69,18 @@ pub(in crate::template) fn update(dict: &mut Dict, arguments: Given, meter: &Met
         if let Value::Dict(other) = &other {
             meter.allocate_items(other.len())?;
             for (key, value) in other.entries() {
-                dict.insert(key.clone(), value.clone())?;
+                dict.insert(key.clone(), value.clone(), meter)?;
             }
             continue;
         }
         for pair in other.iterate(meter)? {
             let [key, value] = <[Value; 2]>::try_from(pair?.items(meter)?)
                 .map_err(|_| Fault::value_error("dictionary update sequence element has not length 2"))?;
-            dict.insert(key, value)?;
+            dict.insert(key, value, meter)?;
         }
     }
     for (name, value) in keywords {
-        dict.insert(Value::text(name), value)?;
+        dict.insert(Value::text(name), value, meter)?;
     }
     Ok(())
 }

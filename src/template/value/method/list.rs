@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::template::fault::{Fault, Outcome};
 use crate::template::functions::Given;
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 use crate::template::value::{Sequence, Value};
 
 pub(super) const CHANGES: [&str; 8] =
@@ -31,9 +31,19 @@ pub(super) fn read(value: &Value, name: &str, arguments: Given, meter: &Meter) -
 }
 
 pub(super) fn change(list: &mut Rc<Sequence>, name: &str, arguments: Given, meter: &Meter) -> Outcome<Value> {
-    // Shared items are copied before they are changed.
-    meter.allocate_items(if Rc::strong_count(list) > 1 { list.items().len() } else { 1 })?;
-    Rc::make_mut(list).change(|items| change_items(items, name, arguments, meter))
+    let length = list.items().len();
+    // Shared items are copied before they are changed; all but the last are moved by most methods.
+    meter.allocate_items(if Rc::strong_count(list) > 1 { length } else { 1 })?;
+    meter.steps(if name == "append" { 0 } else { length / BYTES_PER_STEP })?;
+    let list = Rc::make_mut(list);
+    if name == "extend" {
+        let [more] = arguments.exactly(name)?;
+        let more = more.items(meter)?;
+        list.items_mut(&more)?.extend(more.iter().cloned());
+        return Ok(Value::None);
+    }
+    let items = list.items_mut(&arguments.positional)?;
+    change_items(items, name, arguments, meter)
 }
 
 fn change_items(items: &mut Vec<Value>, name: &str, arguments: Given, meter: &Meter) -> Outcome<Value> {
@@ -41,10 +51,6 @@ fn change_items(items: &mut Vec<Value>, name: &str, arguments: Given, meter: &Me
         "append" => {
             let [item] = arguments.exactly(name)?;
             items.push(item);
-        }
-        "extend" => {
-            let [more] = arguments.exactly(name)?;
-            items.extend(more.items(meter)?);
         }
         "insert" => {
             let [place, item] = arguments.exactly(name)?;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::template::fault::{Fault, Outcome};
 use crate::template::functions::Given;
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 use crate::template::python::tree::{Binary, Comparison};
 use crate::template::value::{Key, Set, Value};
 
@@ -26,7 +26,7 @@ pub(super) fn read(set: &Rc<Set>, name: &str, arguments: Given, meter: &Meter) -
         return Ok(this);
     }
     let [other] = arguments.exactly(name)?;
-    let other = Value::set(other.items(meter)?)?;
+    let other = Value::set(other.items(meter)?, meter)?;
     meter.allocate_items(set.items.len())?;
     match name {
         "difference" => this.binary(Binary::Subtract, &other, meter),
@@ -42,6 +42,7 @@ pub(super) fn read(set: &Rc<Set>, name: &str, arguments: Given, meter: &Meter) -
 pub(super) fn change(set: &mut Rc<Set>, name: &str, arguments: Given, meter: &Meter) -> Outcome<Value> {
     // Shared items are copied before they are changed.
     meter.allocate_items(if Rc::strong_count(set) > 1 { set.items.len() } else { 1 })?;
+    meter.steps(set.items.len() / BYTES_PER_STEP)?;
     let items = &mut Rc::make_mut(set).items;
     match name {
         "clear" => items.clear(),
@@ -52,12 +53,12 @@ pub(super) fn change(set: &mut Rc<Set>, name: &str, arguments: Given, meter: &Me
         "update" => {
             let [more] = arguments.exactly(name)?;
             for item in more.items(meter)? {
-                items.insert(Key::of(&item)?, item);
+                items.insert(Key::of(&item, meter)?, item);
             }
         }
         _ => {
             let [item] = arguments.exactly(name)?;
-            let key = Key::of(&item)?;
+            let key = Key::of(&item, meter)?;
             if name == "add" {
                 items.entry(key).or_insert(item);
             } else if items.shift_remove(&key).is_none() && name == "remove" {

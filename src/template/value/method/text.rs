@@ -1,8 +1,10 @@
 //! Methods of strings.
 
+use std::collections::HashSet;
+
 use crate::template::fault::{Fault, Outcome};
 use crate::template::functions::Given;
-use crate::template::limits::Meter;
+use crate::template::limits::{BYTES_PER_STEP, Meter};
 use crate::template::value::Value;
 use crate::template::value::digit;
 use crate::template::value::number::is_space;
@@ -53,7 +55,7 @@ pub(super) const METHODS: [&str; 42] = [
 ];
 
 pub(super) fn call(text: &str, name: &str, arguments: Given, meter: &Meter) -> Outcome<Value> {
-    meter.steps(1 + text.len() / 64)?;
+    meter.steps(1 + text.len() / BYTES_PER_STEP)?;
     meter.allocate(text.len())?;
     match name {
         "join" => join(text, arguments, meter),
@@ -260,11 +262,11 @@ fn search(text: &str, name: &str, arguments: Given) -> Outcome<Value> {
 
 fn strip(text: &str, name: &str, arguments: Given) -> Outcome<Value> {
     let [chars] = arguments.bind(name, ["chars"], 0)?;
-    let chars = match &chars {
+    let chars: Option<HashSet<char>> = match &chars {
         None | Some(Value::None) => None,
-        Some(chars) => Some(wanted_text(chars)?),
+        Some(chars) => Some(wanted_text(chars)?.chars().collect()),
     };
-    let unwanted = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
+    let unwanted = |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(&c));
     let start = if name == "rstrip" { text } else { text.trim_start_matches(unwanted) };
     Ok(Value::text(if name == "lstrip" { start } else { start.trim_end_matches(unwanted) }))
 }
