@@ -27,7 +27,7 @@ mod value;
 mod whitespace;
 
 #[cfg(test)]
-mod vectors;
+mod tests;
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ impl Machine<'_> {
                 ArgumentValue::List(texts) => {
                     Value::list(texts.iter().map(|text| Value::text(text.as_str())).collect())?
                 }
-                ArgumentValue::Json(json) => Value::from_json(json)?,
+                ArgumentValue::Json(json) => Value::from_json(json, &self.meter)?,
             };
             let value = self.as_declared(name, value);
             self.set_argument(name, value);

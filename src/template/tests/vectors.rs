@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::params::Mention;
-use super::{ArgumentValue, Arguments, Environment, Mode, Template, TemplateError};
+use crate::template::params::Mention;
+use crate::template::{ArgumentValue, Arguments, Environment, Mode, Template, TemplateError};
 
 const RECORDS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/vectors_dev.jsonl"));
 const DIFFERENCES: &str =
