@@ -17,6 +17,7 @@ mod source;
 mod words;
 
 use std::fmt;
+use std::ops::Range;
 
 use self::cursor::Cursor;
 use self::expression::InKeyword;
@@ -144,12 +145,15 @@ pub(super) struct Scanner<'a> {
     scopes: Scopes,
     found: Scan,
     depth: usize,
+    /// In a later SELECT of a UNION: the bindings that it has from the first one if it has no WITH.
+    inherited: Option<Range<usize>>,
 }
 
 impl<'a> Scanner<'a> {
     /// Fails on the first token that is broken in itself.
     pub(super) fn new(text: &'a str) -> Result<Self, SqlError> {
-        Ok(Self { cursor: Cursor::new(text)?, scopes: Scopes::new(), found: Scan::default(), depth: 0 })
+        let cursor = Cursor::new(text)?;
+        Ok(Self { cursor, scopes: Scopes::new(), found: Scan::default(), depth: 0, inherited: None })
     }
 
     /// Reads one expression without an alias.

@@ -1,7 +1,7 @@
 //! Function calls: arguments, what may follow them, and the functions that read tables by name.
 
 use super::expression::{Aliases, InKeyword, Shape};
-use super::{DictionaryUse, FunctionUse, Place, Scanner, TableName, TableReference, words};
+use super::{DictionaryUse, FunctionUse, Place, Scanner, TableName, TableReference};
 use crate::sql::error::{Situation, SqlError};
 use crate::sql::token::{Symbol, TokenKind};
 use crate::syntax::Span;
@@ -22,6 +22,8 @@ enum Callee {
     Dictionary,
     /// `EXISTS(SELECT …)`
     Subquery,
+    /// `view(SELECT …)`, an argument of other table functions
+    View,
     /// `arrayMap(f, …)`: a function by name
     HigherOrder,
 }
@@ -43,7 +45,8 @@ impl Callee {
             "cast" | "try_cast" => Self::Cast,
             "position" => Self::Position,
             "trim" => Self::Trim,
-            "exists" | "any" | "all" | "some" | "view" => Self::Subquery,
+            "exists" | "any" | "all" | "some" => Self::Subquery,
+            "view" => Self::View,
             "joinget" | "joingetornull" => Self::JoinGet,
             set if SETS.contains(&set.strip_suffix("ignoreset").unwrap_or(set)) => Self::Set,
             dictionary if dictionary.starts_with("dict") => Self::Dictionary,
@@ -100,6 +103,10 @@ impl Scanner<'_> {
         }
         if callee == Callee::Subquery && self.begins_query(0) {
             self.query()?;
+            return self.close_parenthesis();
+        }
+        if callee == Callee::View && self.begins_query(0) {
+            self.view()?;
             return self.close_parenthesis();
         }
         let prefixes: &[&str] =
@@ -256,10 +263,5 @@ impl Scanner<'_> {
             self.found.functions.push(FunctionUse { name, span });
         }
         Ok(())
-    }
-
-    /// True where UNION, EXCEPT or INTERSECT comes next.
-    pub(super) fn at_set_operation(&self) -> bool {
-        self.cursor.is_one_of(0, words::SET_OPERATIONS)
     }
 }

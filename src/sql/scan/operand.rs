@@ -1,6 +1,7 @@
 //! Operands: literals, names, parentheses, arrays, CASE, INTERVAL, `*`.
 
 use super::expression::{Aliases, InKeyword, Shape};
+use super::select::SetOperations;
 use super::{FunctionUse, Scanner, words};
 use crate::sql::error::{Situation, SqlError};
 use crate::sql::token::{Symbol, TokenKind};
@@ -98,7 +99,7 @@ impl Scanner<'_> {
         while !self.cursor.is(0, Symbol::CloseParenthesis) {
             shapes.push(self.expression(Aliases::WithAs)?.shape);
             if may_be_query && shapes.len() == 1 && self.cursor.is_one_of(0, words::SET_OPERATIONS) {
-                self.set_operations()?; // `((SELECT 1) UNION ALL (SELECT 2))`
+                self.set_operations(&(0..0), SetOperations::Any)?; // `((SELECT 1) UNION ALL (SELECT 2))`
                 shapes = vec![Shape::Other];
             }
             if !self.cursor.eat(Symbol::Comma) {

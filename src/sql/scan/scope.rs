@@ -4,6 +4,8 @@
 //! for a value: an alias of the SELECT (wherever it stands there), a WITH alias of an outer one, a
 //! lambda parameter.  An alias of a bare name proves nothing: `WITH t AS z SELECT 1 IN z` reads `t`.
 
+use std::ops::Range;
+
 use super::TableName;
 use super::expression::Shape;
 use crate::syntax::Span;
@@ -13,6 +15,8 @@ use crate::syntax::Span;
 pub(super) enum Meaning {
     /// A common table expression.
     CommonTable,
+    /// One that may read itself: on the right of IN, `ClickHouse` takes its name for a table.
+    RecursiveTable,
     /// An expression.
     Value,
     /// An alias that may lead to a table again.
@@ -60,14 +64,29 @@ impl Scopes {
         self.bindings.truncate(mark);
     }
 
+    /// Takes bindings away for a while.
+    pub(super) fn hide(&mut self, range: Range<usize>) -> Vec<(String, Meaning)> {
+        if range.end <= self.bindings.len() { self.bindings.drain(range).collect() } else { Vec::new() }
+    }
+
+    /// Puts hidden bindings back to where they were.
+    pub(super) fn unhide(&mut self, start: usize, hidden: Vec<(String, Meaning)>) {
+        let start = start.min(self.bindings.len());
+        self.bindings.splice(start..start, hidden);
+    }
+
+    pub(super) fn has_recursive_since(&self, mark: usize) -> bool {
+        self.bindings.iter().skip(mark).any(|(_, meaning)| *meaning == Meaning::RecursiveTable)
+    }
+
     pub(super) fn bind(&mut self, name: String, meaning: Meaning) {
         self.bindings.push((name, meaning));
     }
 
     pub(super) fn is_common_table(&self, name: &TableName) -> bool {
-        let is_it =
-            |(bound, meaning): &(String, Meaning)| *meaning == Meaning::CommonTable && *bound == name.table;
-        name.database.is_none() && self.bindings.iter().any(is_it)
+        let mut bound = self.bindings.iter().filter(|(bound, _)| *bound == name.table);
+        let is_table = |meaning| matches!(meaning, Meaning::CommonTable | Meaning::RecursiveTable);
+        name.database.is_none() && bound.any(|(_, meaning)| is_table(*meaning))
     }
 
     pub(super) fn open_select(&mut self) {
@@ -101,8 +120,9 @@ impl Scopes {
     /// Notes a name on the right of IN.
     pub(super) fn set(&mut self, name: TableName, span: Span) {
         let bound = self.bindings.iter().rev().find(|(bound, _)| *bound == name.table);
-        let is_bound_outside =
-            name.database.is_none() && bound.is_some_and(|(_, meaning)| *meaning != Meaning::Unclear);
+        let is_known =
+            bound.is_some_and(|(_, meaning)| matches!(meaning, Meaning::CommonTable | Meaning::Value));
+        let is_bound_outside = name.database.is_none() && is_known;
         if let Some(select) = self.selects.last_mut() {
             select.sets.push(SetName { name, span, is_bound_outside });
         }

@@ -1,10 +1,20 @@
 //! Queries: SELECTs joined by UNION and its relatives, with their WITH and their lists.
 
+use std::ops::Range;
+
 use super::expression::Aliases;
 use super::scope::Meaning;
 use super::{Scanner, words};
 use crate::sql::error::{Situation, SqlError};
 use crate::sql::token::{Symbol, TokenKind};
+
+/// What may stand between two SELECTs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SetOperations {
+    Any,
+    /// All that `ClickHouse` follows into recursion; behind the others it reads a table instead.
+    UnionAll,
+}
 
 /// Whether the definition of a common table expression sees its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,25 +57,56 @@ impl Scanner<'_> {
 
     /// One or more SELECTs.
     pub(in crate::sql) fn query(&mut self) -> Result<(), SqlError> {
-        self.nested(|scanner| {
-            let mark = scanner.scopes.mark();
-            scanner.query_term()?;
-            scanner.set_operations()?; // they see the WITH of the first SELECT
-            scanner.scopes.release(mark);
-            Ok(())
-        })
+        self.nested(|scanner| scanner.chain(None))
+    }
+
+    /// SELECTs with UNION and its relatives between them; from the second one on they see the name
+    /// of the recursive definition that they are.
+    ///
+    /// `ClickHouse` hands the WITH of the first SELECT to those later ones that have none of their
+    /// own, but not if it is recursive; the WITH that begins a later group serves only its SELECT.
+    fn chain(&mut self, recursive: Option<&str>) -> Result<(), SqlError> {
+        let outer = self.inherited.clone();
+        let mark = self.scopes.mark();
+        self.query_term()?;
+        if outer.is_some() || self.scopes.has_recursive_since(mark) {
+            self.scopes.release(mark);
+        }
+        let inherited = outer.clone().unwrap_or(mark..self.scopes.mark());
+        if let Some(name) = recursive {
+            self.scopes.bind(name.to_owned(), Meaning::RecursiveTable);
+        }
+        let allowed = if recursive.is_some() { SetOperations::UnionAll } else { SetOperations::Any };
+        self.set_operations(&inherited, allowed)?;
+        self.inherited = outer;
+        self.scopes.release(mark);
+        Ok(())
     }
 
     /// UNION, EXCEPT, INTERSECT and what they add.
-    pub(super) fn set_operations(&mut self) -> Result<(), SqlError> {
+    pub(super) fn set_operations(
+        &mut self,
+        inherited: &Range<usize>,
+        allowed: SetOperations,
+    ) -> Result<(), SqlError> {
         while self.at_set_operation() {
+            let is_union_all = self.cursor.is_word(0, "UNION") && self.cursor.is_word(1, "ALL");
+            if allowed == SetOperations::UnionAll && !is_union_all {
+                return Err(self.cursor.unexpected("UNION ALL in a recursive definition"));
+            }
             self.cursor.advance(1);
             self.cursor.eat_one_of(&["ALL", "DISTINCT"]);
             let mark = self.scopes.mark();
+            self.inherited = Some(inherited.clone());
             self.query_term()?;
             self.scopes.release(mark);
         }
         Ok(())
+    }
+
+    /// True where UNION, EXCEPT or INTERSECT comes next.
+    pub(super) fn at_set_operation(&self) -> bool {
+        self.cursor.is_one_of(0, words::SET_OPERATIONS)
     }
 
     fn query_term(&mut self) -> Result<(), SqlError> {
@@ -77,9 +118,14 @@ impl Scanner<'_> {
             self.cursor.advance(1);
             return self.expressions();
         }
+        let inherited = std::mem::take(&mut self.inherited);
+        let has_with = self.cursor.is_word(0, "WITH");
+        let hidden = self.scopes.hide(inherited.clone().filter(|_| has_with).unwrap_or_default());
         self.scopes.open_select();
         self.select()?;
         self.close_select();
+        self.scopes.unhide(inherited.as_ref().map_or(0, |range| range.start), hidden);
+        self.inherited = inherited;
         Ok(())
     }
 
@@ -172,7 +218,8 @@ impl Scanner<'_> {
             && self.cursor.is(body, Symbol::OpenParenthesis)
     }
 
-    /// A name is bound behind its own definition: inside it, it means the table.
+    /// A name is bound behind its own definition: inside it, it means the table. In a recursive
+    /// definition it means itself, but not in the first SELECT.
     fn common_table(&mut self, definition: Definition) -> Result<(), SqlError> {
         let span = self.cursor.span();
         let name = self.cursor.name("a name")?;
@@ -184,13 +231,14 @@ impl Scanner<'_> {
         }
         self.cursor.expect_word("AS")?;
         self.cursor.eat_words(&["MATERIALIZED"]);
-        if definition == Definition::Recursive {
-            self.scopes.bind(name.clone(), Meaning::CommonTable);
-        }
         self.cursor.expect(Symbol::OpenParenthesis, "'('")?;
-        self.query()?;
+        let (own_name, meaning) = match definition {
+            Definition::Plain => (None, Meaning::CommonTable),
+            Definition::Recursive => (Some(name.as_str()), Meaning::RecursiveTable),
+        };
+        self.nested(|scanner| scanner.chain(own_name))?;
         self.close_parenthesis()?;
-        self.scopes.bind(name, Meaning::CommonTable);
+        self.scopes.bind(name, meaning);
         Ok(())
     }
 

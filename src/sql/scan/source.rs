@@ -1,6 +1,7 @@
 //! FROM and JOIN: the places of tables.
 
 use super::expression::Aliases;
+use super::select::SetOperations;
 use super::{Alias, Place, Scanner, TableFunction, TableName, TableReference, words};
 use crate::sql::error::{Situation, SqlError};
 use crate::sql::token::{Symbol, TokenKind};
@@ -77,7 +78,7 @@ impl Scanner<'_> {
         }
         self.source()?;
         if self.at_set_operation() {
-            self.set_operations()?; // `((SELECT 1) UNION ALL (SELECT 2))`
+            self.set_operations(&(0..0), SetOperations::Any)?; // `((SELECT 1) UNION ALL (SELECT 2))`
         } else {
             self.joins()?;
         }
@@ -109,7 +110,7 @@ impl Scanner<'_> {
         let start = self.cursor.span().start;
         self.cursor.advance(1);
         if self.begins_query(0) {
-            self.query()?; // `view(SELECT …)`
+            self.view()?;
         } else {
             self.table_function_arguments()?;
         }
@@ -117,6 +118,14 @@ impl Scanner<'_> {
         let arguments = Span::new(start, self.cursor.end());
         self.found.table_functions.push(TableFunction { name, span, arguments });
         self.table_suffix().map(|_| ())
+    }
+
+    /// The query of a `view(…)`, which sees no name from outside.
+    pub(super) fn view(&mut self) -> Result<(), SqlError> {
+        let hidden = self.scopes.hide(0..self.scopes.mark());
+        self.query()?;
+        self.scopes.unhide(0, hidden);
+        Ok(())
     }
 
     fn table_function_arguments(&mut self) -> Result<(), SqlError> {
