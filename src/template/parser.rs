@@ -22,7 +22,7 @@ mod block;
 use block::{Block, Closed, Opened};
 
 /// How deep blocks may nest: Python's own limit on indentation.
-const MAX_BLOCKS: usize = 97;
+const MAX_BLOCKS: usize = 98;
 
 /// What a template is made of.
 #[derive(Debug)]

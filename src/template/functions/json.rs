@@ -4,6 +4,7 @@ use super::{Given, Parameter};
 use crate::template::fault::{Fault, Outcome};
 use crate::template::machine::Machine;
 use crate::template::value::Value;
+use crate::template::value::text::NO_VALUE;
 
 /// `JSON(x, default)`
 pub(super) fn json(machine: &mut Machine<'_>, _: &'static str, given: Given) -> Outcome<Value> {
@@ -13,7 +14,7 @@ pub(super) fn json(machine: &mut Machine<'_>, _: &'static str, given: Given) -> 
         if machine.is_check() { default } else { Some(default.unwrap_or_else(|| Value::text("{}"))) };
     let value = match super::parameter(machine, x.or(Some(Value::None)), default, None)? {
         Parameter::Given(value) => value,
-        Parameter::Absent | Parameter::Unknown => Value::text("__no_value__"),
+        Parameter::Absent | Parameter::Unknown => Value::text(NO_VALUE),
     };
     let Some(text) = value.as_text() else { return Ok(value) };
     Value::parse_json(text, &machine.meter).map_err(|fault| match fault {

@@ -3,10 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_traits::{FromPrimitive, Signed, ToPrimitive};
 
 use super::Given;
 use crate::template::fault::{Fault, Outcome};
+use crate::template::limits::Meter;
 use crate::template::machine::Machine;
 use crate::template::python::tree::{Binary, Comparison};
 use crate::template::value::arithmetic::work;
@@ -31,38 +33,39 @@ pub(super) fn round(machine: &mut Machine<'_>, name: &'static str, given: Given)
     let x = x.unwrap_or(Value::None);
     let digits =
         digits.filter(|digits| !matches!(digits, Value::None)).map(|digits| digits.to_index()).transpose()?;
-    match (x.as_int(), x.untyped(), digits) {
-        (Some(number), _, None | Some(0..)) => Ok(Value::Int(number)),
-        (Some(number), _, Some(digits)) => {
-            let unit =
-                BigInt::from(10).pow(u32::try_from(-digits).unwrap_or(u32::MAX).min(MAX_ROUNDED_DIGITS));
-            machine.meter.steps(work(&unit, &unit))?;
-            let half = &unit / 2;
-            let lower = num_integer::Integer::div_floor(&number, &unit);
-            let rest = &number - &lower * &unit;
-            let up = rest > half || (rest == half && lower.bit(0));
-            Ok(Value::Int((lower + u8::from(up)) * unit))
-        }
-        (None, Value::Float(number), None) => {
-            let whole = BigInt::from_f64(number.round_ties_even());
-            whole
-                .map(Value::Int)
-                .ok_or_else(|| Fault::value_error("cannot convert float NaN or infinity to integer"))
-        }
-        (None, Value::Float(number), Some(digits @ 0..)) => {
-            // Beyond this, rounding changes nothing.
-            let digits = usize::try_from(digits).unwrap_or(usize::MAX).min(330);
-            Ok(Value::Float(format!("{number:.digits$}").parse().unwrap_or(*number)))
-        }
-        (None, Value::Float(number), Some(digits)) => {
-            let unit = 10_f64.powi(i32::try_from(-digits).unwrap_or(i32::MAX));
-            Ok(Value::Float(if unit.is_finite() { (number / unit).round_ties_even() * unit } else { 0.0 }))
-        }
-        _ => {
-            let name = x.type_name();
-            Err(Fault::type_error(format!("type {name} doesn't define __round__ method")))
-        }
+    if let Some(number) = x.as_int() {
+        return round_integer(number, digits.unwrap_or(0), &machine.meter).map(Value::Int);
     }
+    match (x.untyped(), digits) {
+        (Value::Float(number), Some(digits)) => Ok(Value::Float(round_float(*number, digits))),
+        (Value::Float(number), None) => BigInt::from_f64(number.round_ties_even())
+            .map(Value::Int)
+            .ok_or_else(|| Fault::value_error("cannot convert float NaN or infinity to integer")),
+        _ => Err(Fault::type_error(format!("type {} doesn't define __round__ method", x.type_name()))),
+    }
+}
+
+fn round_integer(number: BigInt, digits: i64, meter: &Meter) -> Outcome<BigInt> {
+    if digits >= 0 {
+        return Ok(number);
+    }
+    let zeros = u32::try_from(digits.unsigned_abs()).unwrap_or(u32::MAX).min(MAX_ROUNDED_DIGITS);
+    let unit = BigInt::from(10).pow(zeros);
+    meter.steps(work(&unit, &unit))?;
+    let (lower, rest) = number.div_mod_floor(&unit);
+    let half = &unit / 2;
+    let up = rest > half || (rest == half && lower.is_odd());
+    Ok((lower + u8::from(up)) * unit)
+}
+
+fn round_float(number: f64, digits: i64) -> f64 {
+    if let Ok(digits) = usize::try_from(digits) {
+        // Beyond this, rounding changes nothing.
+        return format!("{number:.*}", digits.min(330)).parse().unwrap_or(number);
+    }
+    let zeros = i32::try_from(digits.unsigned_abs()).unwrap_or(i32::MAX);
+    let unit = 10_f64.powi(zeros);
+    if unit.is_finite() { (number / unit).round_ties_even() * unit } else { 0.0 }
 }
 
 /// `pow(base, exponent, modulus)`

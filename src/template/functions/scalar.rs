@@ -9,6 +9,7 @@ use super::{Given, Parameter, parameter};
 use crate::template::fault::{Fault, Outcome};
 use crate::template::machine::Machine;
 use crate::template::value::number::parse_float;
+use crate::template::value::text::NO_VALUE;
 use crate::template::value::{Typed, Value, digit};
 
 /// The most digits of an integer, zeros in front aside.
@@ -63,7 +64,7 @@ impl Family {
     /// The value that a check takes for an unknown one.
     fn example(self) -> Value {
         match self {
-            Self::Text => Value::text("__no_value__"),
+            Self::Text => Value::text(NO_VALUE),
             Self::Integer { .. } => Value::int(0),
             Self::Float => Value::Float(0.0),
             Self::Date => Value::text("2019-01-01"),

@@ -128,3 +128,21 @@ fn callers_choose_the_limits() {
 fn limits_cannot_be_caught() {
     ends_by_limit("%{% try %}{% while True %}{% end %}{% except %}caught{% finally %}done{% end %}");
 }
+
+#[test]
+fn extreme_numbers_are_no_accident() {
+    let smallest = "-9223372036854775808";
+    for call in [
+        "round(5, N)",
+        "round(0.5, N)",
+        "[1][N:]",
+        "[1, 2][::N]",
+        "'a'.ljust(N)",
+        "list(range(N, 0, N))",
+        "'a'[N]",
+    ] {
+        let sql = format!("%{{% set x = {} %}}", call.replace('N', smallest));
+        let _ = render(&sql, &[]);
+        let _ = render(&sql.replace(smallest, "9223372036854775807"), &[]);
+    }
+}

@@ -53,13 +53,11 @@ impl Value {
     /// The place that an index means among `length` items; negative ones count from the end.
     pub(in crate::template) fn place(&self, index: &Self, length: usize) -> Outcome<usize> {
         if index.as_int().is_none() {
-            let (kind, choice) = if self.as_text().is_some() {
-                ("string", "integers,")
-            } else {
-                (self.type_name(), "integers or slices,")
-            };
-            let name = index.type_name();
-            return Err(Fault::type_error(format!("{kind} indices must be {choice} not {name}")));
+            let found = index.type_name();
+            return Err(Fault::type_error(match self.as_text() {
+                Some(_) => format!("string indices must be integers, not '{found}'"),
+                None => format!("{} indices must be integers or slices, not {found}", self.type_name()),
+            }));
         }
         let index = index.to_index()?;
         let length_signed = i64::try_from(length).unwrap_or(i64::MAX);

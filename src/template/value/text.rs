@@ -6,6 +6,9 @@ use crate::template::fault::Outcome;
 use crate::template::limits::Meter;
 use crate::template::quote;
 
+/// What a check prints for a parameter that it does not know.
+pub(in crate::template) const NO_VALUE: &str = "__no_value__";
+
 impl Value {
     /// The value as `str()` prints it.
     pub(in crate::template) fn display(&self, meter: &Meter) -> Outcome<String> {
@@ -18,6 +21,7 @@ impl Value {
                 printer.push(&format!("to{}('{number}')", typed.kind))?;
             }
             Self::Exception(exception) => printer.push(&exception.text)?,
+            Self::Placeholder(_) => printer.push(NO_VALUE)?,
             other => printer.print(other)?,
         }
         Ok(printer.out)
@@ -76,7 +80,7 @@ impl Printer<'_> {
                 let text = format!("{}({})", exception.class.name(), (self.quotes)(&exception.text));
                 self.push(&text)
             }
-            Value::Placeholder(_) => self.push("__no_value__"),
+            Value::Placeholder(_) => self.push(&(self.quotes)(NO_VALUE)),
             Value::Range(range) => self.push(&format!("range({}, {})", range.start, range.stop)),
             other => self.push(&format!("<{}>", other.type_name())),
         }
