@@ -1,11 +1,11 @@
 //! Tinybird's template language: a node's SQL with tags in, plain SQL out.
 //!
 //! In: the SQL text of a node; for each request its arguments and an environment.  Out: SQL text,
-//! settings, names of secrets.  The pipeline is the folder: [`lexer`] → [`parser`] (with [`python`]
-//! inside the tags and [`gate`] at the door) → [`tree`] → [`machine`].
+//! settings, names of secrets.  The pipeline is the folder: `lexer` → `parser` (with `python` inside
+//! the tags and `gate` at the door) → `tree` → `machine`.
 //! Promise: compiling and rendering are pure, bounded in time and space, and never panic; nothing
-//! that a request sends gets into the SQL unquoted.
-//! May use: `syntax` alone.  Where Tinybird is imitated on purpose, texts are its own.
+//! that a request sends gets into the SQL unquoted, unless it is a number or a plain name.
+//! May use: `syntax` alone.
 
 mod arguments;
 mod environment;
@@ -39,12 +39,10 @@ pub use error::{CustomError, ErrorKind, TemplateError};
 pub use limits::Limits;
 pub use params::Parameter;
 
-use fault::{Fault, LengthName, Outcome};
 use machine::Machine;
 use params::Inventory;
 use scope::Scope;
 use tree::Body;
-use value::Value;
 
 /// The SQL of a node, ready to be rendered; cheap to clone.
 #[derive(Debug, Clone)]
@@ -143,49 +141,5 @@ impl Template {
         }
         let Machine { output, settings, secrets, .. } = machine;
         Ok(Rendered { sql: output, settings, secrets, warnings })
-    }
-}
-
-impl Machine<'_> {
-    /// Takes what a request sent.
-    fn receive(&mut self, arguments: &Arguments) -> Outcome<()> {
-        for (name, value) in arguments.iter().filter(|(name, _)| !names::is_internal(name)) {
-            let value = match value {
-                ArgumentValue::Text(text) => Value::text(text.as_str()),
-                ArgumentValue::List(texts) => {
-                    Value::list(texts.iter().map(|text| Value::text(text.as_str())).collect())?
-                }
-                ArgumentValue::Json(json) => Value::from_json(json, &self.meter)?,
-            };
-            let value = self.as_declared(name, value);
-            self.set_argument(name, value);
-        }
-        if let Some(now) = &self.environment.now
-            && self.argument("job_timestamp").is_none()
-        {
-            self.set_argument("job_timestamp", Value::text(now.as_str()));
-        }
-        Ok(())
-    }
-
-    /// The value as the rest of the template sees it: a list, if the first declaration is an array.
-    fn as_declared(&self, name: &str, value: Value) -> Value {
-        let item = self.program.inventory.arrays.get(name);
-        item.and_then(|item| functions::array::preprocess(&value, item, &self.meter)).unwrap_or(value)
-    }
-
-    /// What a caller sees of a fault.
-    fn explain(&self, fault: Fault) -> TemplateError {
-        let missing =
-            |name| self.program.scope.is_mentioned(name) && !self.argument(name).is_some_and(Value::is_true);
-        let length = if missing("length") { LengthName::Missing } else { LengthName::Harmless };
-        let fault = match fault {
-            // In checks, Tinybird takes a missing parameter of this name for something else.
-            Fault::Raised(exception) if self.is_check() && missing("x") => {
-                Fault::value_error(format!("{}, line {}", exception.text, self.line))
-            }
-            fault => fault,
-        };
-        fault.into_error(length, Some(self.span()))
     }
 }

@@ -22,6 +22,7 @@ mod assign;
 mod call;
 mod comprehension;
 mod expression;
+mod request;
 
 /// How deep expressions may be entered, calls of lambdas included.
 const MAX_DEPTH: usize = 250;
@@ -329,4 +330,57 @@ impl<'t> Machine<'t> {
 fn builtin(name: &str) -> Option<Value> {
     let function: Option<&'static Function> = functions::builtin(name);
     function.map(Value::Function).or_else(|| Class::named(name).map(Value::Class))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::{Arguments, Environment, Template, TemplateError};
+
+    fn render(sql: &str) -> Result<String, TemplateError> {
+        Template::compile(sql)?
+            .render(&Arguments::new(), &Environment::default())
+            .map(|rendered| rendered.sql)
+    }
+
+    #[test]
+    fn a_value_under_two_names_is_two_values() {
+        let sql = "%{% set a = [1] %}{% set b = a %}{% set b.append(2) %}{{a}} {{b}}";
+        assert_eq!(render(sql).unwrap(), "[1] [1, 2]");
+    }
+
+    #[test]
+    fn parts_are_changed_where_they_are_kept() {
+        let sql =
+            "%{% set d = {'a': {'b': [1]}} %}{% set d['a']['b'].append(2) %}{% set d['a']['c'] = 3 %}{{d}}";
+        assert_eq!(render(sql).unwrap(), "{'a': {'b': [1, 2], 'c': 3}}");
+    }
+
+    #[test]
+    fn lambdas_see_the_variables_of_the_template_as_they_are_when_called() {
+        let sql =
+            "%{% set n = 1 %}{% set f = lambda i, j=n: (i, j, n) %}{% set n = 5 %}{% set x = f(0) %}{{x}}";
+        assert_eq!(render(sql).unwrap(), "(0, 1, 5)");
+    }
+
+    #[test]
+    fn iterators_hand_out_their_items_once() {
+        let sql =
+            "%{% set z = zip([1, 2], 'ab') %}{% set a, b = z %}{% set rest = list(z) %}{{a}}{{b}}{{rest}}";
+        assert_eq!(render(sql).unwrap(), "(1, 'a')(2, 'b')[]");
+    }
+
+    #[test]
+    fn an_error_says_where_it_came_up() {
+        let sql = "  %SELECT {{String(a, 'x')}}, {{ Int32(b) }}";
+        let error = render(sql).unwrap_err();
+        assert_eq!(error.span.unwrap().of(sql), "Int32(b)");
+        let error = render("%SELECT {{ lower(a) }}").unwrap_err();
+        assert_eq!(error.span.unwrap().of("%SELECT {{ lower(a) }}"), "lower(a)");
+    }
+
+    #[test]
+    fn a_template_is_shared_between_threads() {
+        fn shareable<T: Send + Sync + Clone>() {}
+        shareable::<Template>();
+    }
 }

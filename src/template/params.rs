@@ -319,3 +319,61 @@ impl Parameter {
         self.kind.strip_prefix("Array(")?.strip_suffix(')')
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::template::Template;
+
+    fn described(sql: &str) -> Vec<String> {
+        let template = Template::compile(sql).unwrap();
+        let describe = |parameter: &super::Parameter| {
+            let seen = if parameter.used_in.is_some() { "?" } else { "" };
+            format!("{}{seen}: {} = {}", parameter.name, parameter.kind, parameter.default)
+        };
+        template.parameters().iter().map(describe).collect()
+    }
+
+    #[test]
+    fn every_tag_reports_what_it_mentions() {
+        assert_eq!(
+            described("%{{String(a)}} {{Int8(b, 1)}} {{a}} {{String(a, 'later')}}"),
+            ["a: String = null", "b: Int8 = 1", "a: String = null", "a: String = \"later\"",]
+        );
+    }
+
+    #[test]
+    fn the_body_of_a_block_is_reported_before_its_condition() {
+        let sql = "%{% if defined(a) %}{{Date(b)}}{% elif c == 1 %}{{Array(a, 'Int32')}}{% end %}";
+        assert_eq!(described(sql), ["b: Date = null", "c: String = null", "a: Array(Int32) = null"]);
+    }
+
+    #[test]
+    fn functions_that_only_look_at_a_parameter_are_marked() {
+        assert_eq!(
+            described("%{{column(a, 'b')}}{% if defined(c) and c == 1 %}{% end %}"),
+            ["a?: String = null", "c: String = null",]
+        );
+    }
+
+    #[test]
+    fn integers_that_javascript_would_round_are_texts() {
+        assert_eq!(described("%{{Int64(a, 9007199254740993)}}"), ["a: Int64 = \"9007199254740993\""]);
+    }
+
+    #[test]
+    fn tables_that_no_request_can_change_are_known() {
+        let template =
+            Template::compile("%{{table('a')}}{% if x %}{{TABLE('b' + '_c')}}{{table(x)}}{% end %}").unwrap();
+        assert_eq!(template.tables(), ["a", "b_c"]);
+    }
+
+    #[test]
+    fn names_that_requests_use_otherwise_are_refused() {
+        for sql in ["%{{String(q)}}", "%{% set format = 1 %}", "%{{String(['a'])}}"] {
+            assert!(
+                Template::compile(sql).unwrap_err().message.contains("can not be used as a variable name"),
+                "{sql}"
+            );
+        }
+    }
+}
