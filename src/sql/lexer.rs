@@ -232,7 +232,7 @@ impl Lexer<'_> {
             '“' => self.typographic('”', TokenKind::QuotedName, Fault::OpenName),
             '−' => {
                 self.at += first.len_utf8();
-                TokenKind::Symbol(Symbol::Sign)
+                TokenKind::Symbol(Symbol::Minus)
             }
             _ if is_wide_blank(first) => {
                 let rest = self.rest();
@@ -290,8 +290,8 @@ const SYMBOLS: [(&str, Symbol); 33] = [
     (";", Symbol::Semicolon),
     (".", Symbol::Dot),
     ("*", Symbol::Star),
-    ("+", Symbol::Sign),
-    ("-", Symbol::Sign),
+    ("+", Symbol::Plus),
+    ("-", Symbol::Minus),
     ("/", Symbol::Arithmetic),
     ("%", Symbol::Arithmetic),
     ("=", Symbol::Comparison),

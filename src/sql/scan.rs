@@ -275,6 +275,19 @@ mod tests {
         assert_eq!(report(&text), "set t");
     }
 
+    #[test]
+    fn texts_made_to_be_slow_are_read() {
+        let chain: Vec<_> = (0..2_000).map(|i| format!("[n{}] AS n{i}, ", i + 1)).collect();
+        let definitions: Vec<_> = (0..2_000).map(|i| format!("n{i} AS (SELECT * FROM n0), ")).collect();
+        for text in [
+            format!("WITH {} 1 IN n0 AS n2000 SELECT 1 IN n1", chain.concat()),
+            format!("WITH {} SELECT 1 FROM n0", definitions.concat()),
+            format!("SELECT {} 1 AS a", "1 IN a, ".repeat(2_000)),
+        ] {
+            assert!(Statement::parse(&text).is_ok());
+        }
+    }
+
     /// Words and symbols that steer the scanner.
     const PIECES: &str = "SELECT FROM WITH AS a b t IN NOT ( ) ( ) , . * + - -> :: [ ] ? : { } ; 'x' `q` 1 = JOIN ON USING \
         LEFT ARRAY UNION ALL EXCEPT CASE WHEN THEN END INTERVAL DAY WHERE GROUP ORDER BY LIMIT FINAL SAMPLE OVER SETTINGS \

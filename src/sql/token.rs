@@ -55,8 +55,10 @@ pub enum Symbol {
     Dot,
     /// `*`
     Star,
-    /// `+`, `-` and `−`
-    Sign,
+    /// `+`
+    Plus,
+    /// `-` and `−`
+    Minus,
     /// `/`, `%` and `||`: operators that bind more tightly than `IN`
     Arithmetic,
     /// `=`, `==`, `!=`, `<>`, `<`, `>`, `<=`, `>=`, `<=>`

@@ -62,6 +62,7 @@ impl Scanner<'_> {
         let callee = Callee::of(&function.name);
         let reads_columns = function.name.eq_ignore_ascii_case("COLUMNS");
         self.arguments(callee, &function.name)?;
+        self.scopes.mention(&function.name);
         self.found.functions.push(function);
         if self.cursor.is(0, Symbol::OpenParenthesis) {
             self.arguments(Callee::Plain, "")?; // `quantile(0.5)(x)`
@@ -138,8 +139,9 @@ impl Scanner<'_> {
             (Callee::JoinGet, 0) => return self.join_table(name),
             (Callee::Dictionary, 0) => return self.dictionary(),
             (Callee::Position, 0) => {
+                let from = self.scopes.beginning();
                 let shape = self.bare_expression(InKeyword::Separator)?;
-                return self.aliased(shape, Aliases::WithAs).map(|_| ());
+                return self.aliased(shape, Aliases::WithAs, from).map(|_| ());
             }
             (Callee::Cast, _) => {
                 self.bare_expression(InKeyword::Operator)?;

@@ -193,7 +193,7 @@ impl Scanner<'_> {
 
     /// A literal, a word, or a collection of them; nothing here can name a table.
     fn setting_value(&mut self) -> Result<(), SqlError> {
-        self.cursor.eat(Symbol::Sign);
+        self.cursor.eat_sign();
         let mut open = 0_usize;
         loop {
             match self.cursor.kind(0) {
@@ -205,7 +205,8 @@ impl Scanner<'_> {
                 )) if open > 0 => {
                     open -= 1;
                 }
-                Some(TokenKind::Symbol(Symbol::Comma | Symbol::Colon | Symbol::Sign)) if open > 0 => {}
+                Some(TokenKind::Symbol(Symbol::Comma | Symbol::Colon | Symbol::Plus | Symbol::Minus))
+                    if open > 0 => {}
                 Some(TokenKind::Word) if self.cursor.is_one_of(0, words::NO_OPERAND) => break,
                 Some(TokenKind::Number | TokenKind::Text | TokenKind::Word) => {}
                 _ => break,

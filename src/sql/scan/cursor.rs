@@ -73,6 +73,13 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Takes a sign.
+    pub(super) fn eat_sign(&mut self) {
+        if !self.eat(Symbol::Plus) {
+            self.eat(Symbol::Minus);
+        }
+    }
+
     pub(super) fn expect(&mut self, symbol: Symbol, expected: &'static str) -> Result<(), SqlError> {
         if self.eat(symbol) { Ok(()) } else { Err(self.unexpected(expected)) }
     }

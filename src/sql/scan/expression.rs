@@ -1,6 +1,6 @@
 //! Expressions: operands, operators between them, aliases behind them.
 
-use super::scope::Meaning;
+use super::scope::{Beginning, Meaning};
 use super::{NamedLambda, Scanner, TableName, words};
 use crate::sql::error::{Situation, SqlError};
 use crate::sql::token::{Symbol, TokenKind};
@@ -59,12 +59,18 @@ enum Operator {
 impl Scanner<'_> {
     /// An expression with its alias.
     pub(super) fn expression(&mut self, aliases: Aliases) -> Result<Element, SqlError> {
+        let from = self.scopes.beginning();
         let shape = self.bare_expression(InKeyword::Operator)?;
-        self.aliased(shape, aliases)
+        self.aliased(shape, aliases, from)
     }
 
     /// The alias behind an expression, if there is one.
-    pub(super) fn aliased(&mut self, shape: Shape, aliases: Aliases) -> Result<Element, SqlError> {
+    pub(super) fn aliased(
+        &mut self,
+        shape: Shape,
+        aliases: Aliases,
+        from: Beginning,
+    ) -> Result<Element, SqlError> {
         let may_be_bare = aliases == Aliases::Bare && self.cursor.is_name(0);
         let is_bare = may_be_bare && !self.cursor.is_one_of(0, words::NO_ALIAS_OF_EXPRESSION);
         let has_alias = self.cursor.eat_words(&["AS"]) || is_bare;
@@ -76,7 +82,7 @@ impl Scanner<'_> {
         if shape == Shape::Lambda {
             self.found.lambdas.push(NamedLambda { name: name.clone(), span });
         }
-        self.scopes.alias(name.clone(), Meaning::of_alias(&shape));
+        self.scopes.define(name.clone(), Meaning::of_alias(&shape), from);
         Ok(Element { shape, alias: Some(name) })
     }
 
@@ -139,7 +145,7 @@ impl Scanner<'_> {
     fn operator(&self) -> Option<Operator> {
         match self.cursor.kind(0)? {
             TokenKind::Symbol(symbol) => match symbol {
-                Symbol::Sign | Symbol::Star | Symbol::Arithmetic | Symbol::Comparison => {
+                Symbol::Plus | Symbol::Minus | Symbol::Star | Symbol::Arithmetic | Symbol::Comparison => {
                     Some(Operator::Infix(1))
                 }
                 Symbol::Question => Some(Operator::Choice),
@@ -253,8 +259,12 @@ impl Scanner<'_> {
     fn lone_name(&mut self) -> Result<Option<(TableName, Span)>, SqlError> {
         let start = self.cursor.span();
         let mut open = 0_usize;
-        while self.cursor.eat(Symbol::OpenParenthesis) {
-            open += 1;
+        loop {
+            if self.cursor.eat(Symbol::OpenParenthesis) {
+                open += 1;
+            } else if !self.cursor.eat(Symbol::Plus) {
+                break;
+            }
         }
         if !self.cursor.is_name(0) || self.cursor.is_one_of(0, words::LITERALS) {
             return Ok(None);
@@ -289,7 +299,8 @@ impl Scanner<'_> {
                     | Symbol::OpenBracket
                     | Symbol::OpenParenthesis
                     | Symbol::DoubleColon
-                    | Symbol::Sign
+                    | Symbol::Plus
+                    | Symbol::Minus
                     | Symbol::Star
                     | Symbol::Arithmetic
                     | Symbol::Arrow

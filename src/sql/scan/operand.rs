@@ -11,9 +11,13 @@ impl Scanner<'_> {
     /// One operand with the signs and NOTs before it.
     pub(super) fn operand(&mut self) -> Result<Shape, SqlError> {
         let mut has_prefix = false;
-        while self.cursor.is(0, Symbol::Sign) || self.cursor.is_word(0, "NOT") {
-            self.cursor.advance(1);
-            has_prefix = true;
+        loop {
+            let is_plus = self.cursor.eat(Symbol::Plus); // ClickHouse drops it: `IN + t` reads `t`
+            let is_other = self.cursor.eat(Symbol::Minus) || self.cursor.eat_words(&["NOT"]);
+            has_prefix |= is_other;
+            if !is_plus && !is_other {
+                break;
+            }
         }
         let shape = self.nested(Self::plain_operand)?;
         Ok(if has_prefix { Shape::Other } else { shape })
@@ -46,7 +50,11 @@ impl Scanner<'_> {
             Some(TokenKind::Word) => !self.cursor.is_one_of(ahead, words::NO_OPERAND),
             Some(TokenKind::Symbol(symbol)) => matches!(
                 symbol,
-                Symbol::OpenParenthesis | Symbol::OpenBracket | Symbol::OpenBrace | Symbol::Sign
+                Symbol::OpenParenthesis
+                    | Symbol::OpenBracket
+                    | Symbol::OpenBrace
+                    | Symbol::Plus
+                    | Symbol::Minus
             ),
             _ => false,
         }
@@ -79,6 +87,7 @@ impl Scanner<'_> {
         let name = self.cursor.name("a name")?;
         if !self.cursor.is(0, Symbol::OpenParenthesis) {
             self.found.names.push(span);
+            self.scopes.mention(&name);
             return Ok(Shape::Name(vec![name]));
         }
         self.call(FunctionUse { name, span })?;
@@ -190,7 +199,9 @@ impl Scanner<'_> {
                     | TokenKind::QuotedName
                     | TokenKind::Text
                     | TokenKind::Number
-                    | TokenKind::Symbol(Symbol::Comma | Symbol::Dot | Symbol::Comparison | Symbol::Sign),
+                    | TokenKind::Symbol(
+                        Symbol::Comma | Symbol::Dot | Symbol::Comparison | Symbol::Plus | Symbol::Minus,
+                    ),
                 ) => {}
                 _ => break,
             }

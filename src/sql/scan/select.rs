@@ -193,7 +193,7 @@ impl Scanner<'_> {
             } else {
                 let element = self.expression(Aliases::WithAs)?;
                 if let Some(name) = element.alias {
-                    self.scopes.bind(name, Meaning::of_alias(&element.shape));
+                    self.scopes.promise(name, Meaning::of_alias(&element.shape));
                 }
             }
             if !self.cursor.eat(Symbol::Comma) || self.cursor.is_word(0, "SELECT") {
@@ -236,8 +236,10 @@ impl Scanner<'_> {
             Definition::Plain => (None, Meaning::CommonTable),
             Definition::Recursive => (Some(name.as_str()), Meaning::RecursiveTable),
         };
+        let from = self.scopes.beginning();
         self.nested(|scanner| scanner.chain(own_name))?;
         self.close_parenthesis()?;
+        self.scopes.define(name.clone(), meaning, from);
         self.scopes.bind(name, meaning);
         Ok(())
     }

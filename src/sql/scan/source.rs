@@ -100,6 +100,7 @@ impl Scanner<'_> {
         }
         let name = TableName { table: parts.pop().unwrap_or_default(), database: parts.pop() };
         let (alias, modifiers) = self.table_suffix()?;
+        self.scopes.mention(&name.table);
         if !self.scopes.is_common_table(&name) {
             self.found.tables.push(TableReference { span, name, place: Place::From { alias, modifiers } });
         }
