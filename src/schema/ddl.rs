@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::engine::KeyStyle;
 use super::quoting;
 use super::table::{Index, Table};
 use super::{Column, DataType};
@@ -42,7 +43,7 @@ pub fn create_table(name: &TableName, table: &Table) -> String {
     let lines: Vec<String> = columns.chain(table.indexes.iter().map(index)).collect();
     let mut statement = format!("CREATE TABLE {name}\n(\n    {}\n)\nENGINE = ", lines.join(",\n    "));
     // Writing to a text cannot fail.
-    let _ = table.engine.write_clauses(&mut statement);
+    let _ = table.engine.write_clauses(&mut statement, KeyStyle::Bare);
     let settings: Vec<String> = table.engine.effective_settings().iter().map(ToString::to_string).collect();
     if !settings.is_empty() {
         let _ = write!(statement, "\nSETTINGS {}", settings.join(", "));
@@ -128,7 +129,7 @@ mod tests {
             `n` DEFAULT a + 1,
             INDEX `by_n` n TYPE minmax GRANULARITY 4
         )
-        ENGINE = MergeTree PARTITION BY (toYYYYMM(d)) ORDER BY (n, d) TTL d + toIntervalDay(30)
+        ENGINE = MergeTree PARTITION BY toYYYYMM(d) ORDER BY (n, d) TTL d + toIntervalDay(30)
         SETTINGS old_parts_lifetime = 480, max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000, allow_nullable_key = 1, ttl_only_drop_parts = 1
         ");
     }

@@ -165,32 +165,49 @@ impl fmt::Display for EngineFamily {
 /// The engine as Tinybird shows it: keys in parentheses, no default and no house settings.
 impl fmt::Display for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_clauses(formatter)?;
+        self.write_clauses(formatter, KeyStyle::Wrapped)?;
         let shown: Vec<String> =
             self.settings.iter().filter(|setting| !setting.is_default()).map(ToString::to_string).collect();
         if shown.is_empty() { Ok(()) } else { write!(formatter, " SETTINGS {}", shown.join(", ")) }
     }
 }
 
+/// How keys are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyStyle {
+    /// In parentheses, as Tinybird shows an engine.
+    Wrapped,
+    /// In parentheses only where there are several parts. ClickHouse keeps them, and
+    /// `system.tables` shall show a key as its file declares it.
+    Bare,
+}
+
+impl KeyStyle {
+    fn print(self, key: &Expression) -> String {
+        if self == Self::Wrapped || key.items().len() > 1 { format!("({key})") } else { key.to_string() }
+    }
+}
+
 impl Engine {
     /// Everything but `SETTINGS`.
-    pub(super) fn write_clauses(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(super) fn write_clauses(&self, out: &mut impl fmt::Write, style: KeyStyle) -> fmt::Result {
         write!(out, "{}", self.family)?;
         if self.family == EngineFamily::Null {
             return Ok(());
         }
         if let Some(partition_key) = &self.partition_key {
-            write!(out, " PARTITION BY ({partition_key})")?;
+            write!(out, " PARTITION BY {}", style.print(partition_key))?;
         }
         match &self.sorting_key {
-            Some(sorting_key) => write!(out, " ORDER BY ({sorting_key})")?,
-            None => out.write_str(" ORDER BY (tuple())")?,
+            Some(sorting_key) => write!(out, " ORDER BY {}", style.print(sorting_key))?,
+            None if style == KeyStyle::Wrapped => out.write_str(" ORDER BY (tuple())")?,
+            None => out.write_str(" ORDER BY tuple()")?,
         }
         if let Some(primary_key) = &self.primary_key {
-            write!(out, " PRIMARY KEY ({primary_key})")?;
+            write!(out, " PRIMARY KEY {}", style.print(primary_key))?;
         }
         if let Some(sampling_key) = &self.sampling_key {
-            write!(out, " SAMPLE BY ({sampling_key})")?;
+            write!(out, " SAMPLE BY {}", style.print(sampling_key))?;
         }
         if let Some(ttl) = &self.ttl {
             write!(out, " TTL {ttl}")?;

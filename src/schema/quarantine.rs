@@ -72,7 +72,7 @@ mod tests {
             `tags` Nullable(String),
             `insertion_date` DateTime DEFAULT now()
         )
-        ENGINE = MergeTree PARTITION BY (toYYYYMM(insertion_date)) ORDER BY (insertion_date) TTL insertion_date + toIntervalDay(30)
+        ENGINE = MergeTree PARTITION BY toYYYYMM(insertion_date) ORDER BY insertion_date TTL insertion_date + toIntervalDay(30)
         SETTINGS old_parts_lifetime = 480, max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000, allow_nullable_key = 1, ttl_only_drop_parts = 1
         ");
     }
