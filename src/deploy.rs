@@ -3,7 +3,7 @@
 //! In: a directory of datafiles; the resources last loaded.  Out: the tables that are missing, the
 //! new snapshot, and the record of what was loaded.  Promise: nothing is altered or dropped that
 //! holds data; a project with an error changes nothing; loading the same project again changes
-//! nothing.  May use: `catalog`, `engine`, `ingest`, `datafile`, `schema`, `sql`.
+//! nothing.  May use: `syntax`, `catalog`, `engine`, `ingest`, `datafile`, `template`, `schema`, `sql`.
 
 mod apply;
 pub mod candidate;
@@ -19,10 +19,13 @@ use uuid::Uuid;
 
 use crate::catalog::{ProjectToken, Store, Workspace};
 use crate::config::Config;
+use crate::datafile::Options;
 use crate::engine::EngineClient;
+use crate::syntax::render;
 
 pub use candidate::Candidate;
 pub use error::DeployError;
+pub use problems::Problems;
 
 /// Loads the project of the settings into the engine and returns what it serves.
 pub async fn load_project(
@@ -31,9 +34,11 @@ pub async fn load_project(
     engine: &EngineClient,
     store: &Store,
 ) -> Result<Workspace, DeployError> {
-    let candidate = read(&settings.project.directory, &settings.workspace.name, workspace_id)?;
-    for warning in &candidate.warnings {
-        tracing::warn!("{warning}");
+    let workspace = empty_workspace(workspace_id, &settings.workspace.name);
+    let candidate = read(&settings.project.directory, &Options::default(), workspace)?;
+    let problems = &candidate.problems;
+    for warning in problems.diagnostics() {
+        tracing::warn!("{}", render::plain(problems.sources(), warning));
     }
     apply::apply(&candidate, engine, store).await?;
     Ok(candidate.workspace)
@@ -41,11 +46,26 @@ pub async fn load_project(
 
 /// What the TOKEN lines of the project grant, without a running server.
 pub fn token_grants(settings: &Config) -> Result<Vec<ProjectToken>, DeployError> {
-    let candidate = read(&settings.project.directory, &settings.workspace.name, Uuid::nil())?;
+    let candidate = read(&settings.project.directory, &Options::default(), Workspace::default())?;
     Ok(candidate.workspace.tokens)
 }
 
-fn read(directory: &Path, name: &str, workspace_id: Uuid) -> Result<Candidate, DeployError> {
+/// All problems of the project in a directory, without an engine.
+pub fn check(directory: &Path, options: &Options) -> Result<Problems, DeployError> {
+    match read(directory, options, Workspace::default()) {
+        Ok(candidate) => Ok(candidate.problems),
+        Err(DeployError::Project(problems)) => Ok(problems),
+        Err(error) => Err(error),
+    }
+}
+
+/// The project in a directory, put into an empty workspace.
+pub fn read(directory: &Path, options: &Options, workspace: Workspace) -> Result<Candidate, DeployError> {
     let files = files::read(directory)?;
-    Candidate::build(&files, name, workspace_id)
+    Candidate::build(&files, options, workspace).map_err(DeployError::Project)
+}
+
+fn empty_workspace(id: Uuid, name: &str) -> Workspace {
+    let database = format!("w_{}", id.simple());
+    Workspace { id, name: name.to_owned(), database, ..Workspace::default() }
 }

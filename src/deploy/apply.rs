@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::plan::{Plan, Tables};
 use super::{Candidate, DeployError};
-use crate::catalog::{DataSource, Store};
+use crate::catalog::Store;
 use crate::engine::{EngineClient, EngineError};
-use crate::schema::{ddl, quarantine, quoting};
+use crate::schema::{ddl, quoting};
 
 /// Brings the engine to the candidate's state; does nothing where it is there already.
 pub(super) async fn apply(
@@ -32,13 +32,11 @@ pub(super) async fn apply(
             .await?;
     }
     store.save(workspace.id, &plan.records).await?;
-    if !plan.create.is_empty() {
-        let database = quoting::identifier(&workspace.database);
-        let statement = format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic");
-        run(engine, format!("create the database {database}"), &statement).await?;
-    }
-    for data_source in &plan.create {
-        create(engine, data_source).await?;
+    let database = quoting::identifier(&workspace.database);
+    let statement = format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic");
+    run(engine, format!("create the database {database}"), &statement).await?;
+    for (name, table) in &plan.create {
+        run(engine, format!("create the table {name}"), &ddl::create_table(name, table)).await?;
     }
     tracing::info!(
         data_sources = workspace.data_sources.len(),
@@ -46,18 +44,6 @@ pub(super) async fn apply(
         created = plan.create.len(),
         "project loaded"
     );
-    Ok(())
-}
-
-async fn create(engine: &EngineClient, data_source: &DataSource) -> Result<(), DeployError> {
-    let columns = &data_source.table.columns;
-    let statements = [
-        ddl::create_table(&data_source.rows, &data_source.table),
-        ddl::create_table(&data_source.quarantine, &quarantine::table(columns)),
-    ];
-    for statement in statements {
-        run(engine, format!("create the tables of `{}`", data_source.name), &statement).await?;
-    }
     Ok(())
 }
 

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::files::ProjectFile;
-use super::problems::Problems;
-use super::{DeployError, names};
+use super::{Problems, names};
 use crate::catalog::model::Publication;
 use crate::catalog::{
     DataSource, Node, Pipe, ProjectToken, ResourceKind, ResourceName, ResourceState, Scope, StoredResource,
@@ -33,42 +31,45 @@ pub struct Candidate {
     pub workspace: Workspace,
     /// Its resources as they would be recorded.
     pub resources: Vec<StoredResource>,
-    /// Warnings, drawn for a terminal.
-    pub warnings: Vec<String>,
+    /// What is odd in its files; errors there are none.
+    pub problems: Problems,
     /// The file of each data source.
     files: BTreeMap<String, String>,
 }
 
 impl Candidate {
-    /// Reads and checks a project. All errors of all files come at once.
-    pub fn build(files: &[ProjectFile], name: &str, workspace_id: Uuid) -> Result<Self, DeployError> {
+    /// Reads and checks a project and puts it into an empty workspace. All errors of all files
+    /// come at once.
+    pub fn build(
+        files: &[ProjectFile],
+        options: &datafile::Options,
+        workspace: Workspace,
+    ) -> Result<Self, Problems> {
         let texts: Vec<_> =
             files.iter().map(|file| project::ProjectFile { path: &file.path, text: &file.text }).collect();
-        let (project, sources, found) = project::assemble(&texts, &datafile::Options::default());
-        let mut problems = Problems::new(&sources, found);
-        let mut candidate = Self::empty(name, workspace_id);
+        let (project, sources, found) = project::assemble(&texts, options);
+        let mut problems = Problems::new(sources, found);
+        let mut candidate = Self::empty(workspace);
         for file in project.datasources.values() {
-            candidate.add_data_source(&file.definition, sources.get(file.source));
+            candidate.add_data_source(&file.definition, problems.sources().get(file.source));
         }
         for file in project.pipes.values() {
             if let Some(pipe) = pipe(&file.definition, file.source, &mut problems) {
-                candidate.add_pipe(pipe, &file.definition, sources.get(file.source));
+                candidate.add_pipe(pipe, &file.definition, problems.sources().get(file.source));
             }
         }
         candidate.workspace.tokens = tokens(&project);
-        // A broken file leaves names without meaning: its own error says enough.
-        if !problems.has_error() {
-            names::check(&candidate.workspace, &project, &mut problems);
+        names::check(&candidate.workspace, &project, files, &mut problems);
+        problems.sort();
+        if problems.has_error() {
+            return Err(problems);
         }
-        candidate.warnings = problems.into_warnings()?;
+        candidate.problems = problems;
         Ok(candidate)
     }
 
-    fn empty(name: &str, workspace_id: Uuid) -> Self {
-        let database = format!("w_{}", workspace_id.simple());
-        let workspace =
-            Workspace { id: workspace_id, name: name.to_owned(), database, ..Workspace::default() };
-        Self { workspace, resources: Vec::new(), warnings: Vec::new(), files: BTreeMap::new() }
+    fn empty(workspace: Workspace) -> Self {
+        Self { workspace, resources: Vec::new(), problems: Problems::default(), files: BTreeMap::new() }
     }
 
     fn add_data_source(&mut self, definition: &DatasourceDefinition, file: &Source) {
@@ -116,7 +117,7 @@ impl Candidate {
 }
 
 /// A pipe with its templates compiled; `None` where one of them is broken.
-fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems<'_>) -> Option<Pipe> {
+fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems) -> Option<Pipe> {
     let mut nodes = Vec::new();
     for node in &definition.nodes {
         warn_about_kind(node, source, problems);
@@ -136,7 +137,7 @@ fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems<'
 }
 
 /// Kinds of nodes that are read, checked, and not run by this version.
-fn warn_about_kind(node: &datafile::pipe::Node, source: SourceId, problems: &mut Problems<'_>) {
+fn warn_about_kind(node: &datafile::pipe::Node, source: SourceId, problems: &mut Problems) {
     let kind = match &node.kind {
         NodeKind::Standard | NodeKind::Endpoint => return,
         NodeKind::Materialized(_) => "materialized",

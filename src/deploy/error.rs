@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::Problems;
 use crate::catalog::StoreError;
+use crate::datafile::project::ConfigError;
 use crate::engine::EngineError;
 
 /// A project that does not start.
@@ -24,14 +26,25 @@ pub enum DeployError {
         /// Which limit.
         what: String,
     },
-    /// The files have errors, drawn one after the other.
-    #[error("the project has {count} error{}:\n\n{drawn}", if *.count == 1 { "" } else { "s" })]
-    Project {
-        /// How many.
-        count: usize,
-        /// All diagnostics, ready for a terminal.
-        drawn: String,
+    /// `tinybird.config.json` cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: ConfigError,
     },
+    /// `tinybird.config.json` holds a pattern that is none.
+    #[error("{}: `include` cannot be read: {reason}", path.display())]
+    Include {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the pattern.
+        reason: globset::Error,
+    },
+    /// The files have errors.
+    #[error("{0}")]
+    Project(Problems),
     /// A schema changed under data.
     #[error(
         "the schema of `{data_source}` has changed, but its table holds data:\n{differences}\nNothing was altered. \

@@ -1,12 +1,18 @@
 //! The project's datafiles on disk.
 //!
-//! In: a directory.  Out: every `.datasource`, `.pipe` and `.connection` file below it, with its
-//! path relative to the directory.  Left out are hidden folders, `node_modules`, `target`, and
-//! `tests` and `fixtures` at the top, which by Tinybird's convention hold no datafiles.
+//! In: a directory; `tinybird.config.json` in it may name the project's folder and its files.  Out:
+//! the datafiles of the project, each with its path relative to the project's folder.  Left out are
+//! hidden folders, `node_modules`, `target`, and `tests` and `fixtures` at the top, which by
+//! Tinybird's convention hold no datafiles.
 
 use std::path::{Path, PathBuf};
 
 use super::DeployError;
+use crate::datafile::project::Role;
+
+mod config;
+
+use config::Selection;
 
 /// Folders below the project's; real projects have two levels.
 const MAX_DEPTH: usize = 8;
@@ -15,7 +21,6 @@ const MAX_FILES: usize = 10_000;
 /// Bytes of one datafile.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-const EXTENSIONS: [&str; 3] = ["datasource", "pipe", "connection"];
 const SKIPPED_EVERYWHERE: [&str; 2] = ["node_modules", "target"];
 const SKIPPED_AT_THE_TOP: [&str; 2] = ["tests", "fixtures"];
 
@@ -30,10 +35,12 @@ pub struct ProjectFile {
 
 /// Reads all datafiles of a project, sorted by path.
 pub fn read(directory: &Path) -> Result<Vec<ProjectFile>, DeployError> {
+    let selection = Selection::of(directory)?;
     let mut paths = Vec::new();
-    walk(directory, 0, &mut paths)?;
+    walk(&selection.folder, 0, &mut paths)?;
+    paths.retain(|path| selection.includes(path.strip_prefix(directory).unwrap_or(path)));
     paths.sort();
-    paths.into_iter().map(|path| read_file(directory, &path)).collect()
+    paths.into_iter().map(|path| read_file(&selection.folder, &path)).collect()
 }
 
 fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), DeployError> {
@@ -65,21 +72,24 @@ fn is_skipped(name: &str, depth: usize) -> bool {
 }
 
 fn is_datafile(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| EXTENSIONS.contains(&extension))
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| matches!(Role::of(name), Role::Datafile { .. } | Role::Legacy))
 }
 
 fn read_file(directory: &Path, path: &Path) -> Result<ProjectFile, DeployError> {
-    let failed = |reason| DeployError::File { path: path.to_owned(), reason };
-    if std::fs::metadata(path).map_err(failed)?.len() > MAX_FILE_BYTES {
-        let what = format!("a datafile of more than {MAX_FILE_BYTES} bytes");
-        return Err(DeployError::TooLarge { path: path.to_owned(), what });
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = read_text(path)?;
     let relative = path.strip_prefix(directory).unwrap_or(path);
     let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     Ok(ProjectFile { path: parts.join("/"), text })
+}
+
+fn read_text(path: &Path) -> Result<String, DeployError> {
+    let failed = |reason| DeployError::File { path: path.to_owned(), reason };
+    if std::fs::metadata(path).map_err(failed)?.len() > MAX_FILE_BYTES {
+        let what = format!("a file of more than {MAX_FILE_BYTES} bytes");
+        return Err(DeployError::TooLarge { path: path.to_owned(), what });
+    }
+    std::fs::read_to_string(path).map_err(failed)
 }
 
 #[cfg(test)]
@@ -135,5 +145,41 @@ mod tests {
         let binary = project(&[]);
         std::fs::write(binary.path().join("b.pipe"), [0xff, 0xfe]).unwrap();
         assert!(read(binary.path()).unwrap_err().to_string().contains("b.pipe"));
+    }
+    #[test]
+    fn the_config_file_names_the_folder_and_the_files() {
+        let files = [
+            ("data/a.datasource", ""),
+            ("data/more/b.pipe", ""),
+            ("other/c.pipe", ""),
+            ("d.pipe", ""),
+            ("lib/sources.ts", ""),
+        ];
+        let chosen = |config: &str| {
+            let project = project(&files);
+            std::fs::write(project.path().join("tinybird.config.json"), config).unwrap();
+            paths(project.path()).join(" ")
+        };
+        assert_eq!(chosen(r#"{"folder": "data"}"#), "a.datasource more/b.pipe");
+        assert_eq!(chosen(r#"{"folder": "data", "include": "data/*.datasource"}"#), "a.datasource");
+        assert_eq!(chosen(r#"{"include": ["data", "./o*/{b,c}.pipe"]}"#), "data/a.datasource data/more/b.pipe other/c.pipe");
+        assert_eq!(chosen(r#"{"include": ["lib/*.ts", "*.pipe"]}"#), "d.pipe");
+        let all = "d.pipe data/a.datasource data/more/b.pipe other/c.pipe";
+        for config in ["{}", "no JSON", r#"{"include": "lib/*.ts"}"#, r#"{"include": "**/*"}"#] {
+            assert_eq!(chosen(config), all, "{config}");
+        }
+    }
+
+    #[test]
+    fn a_config_file_that_cannot_be_followed_is_named() {
+        for (config, complaint) in [
+            (r#"{"include": "a[.pipe"}"#, "`include` cannot be read"),
+            (r#"{"branch_data_on_create": 1}"#, "branch_data_mode"),
+            (r#"{"folder": "nowhere"}"#, "nowhere"),
+        ] {
+            let project = project(&[("tinybird.json", config)]);
+            let error = read(project.path()).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
     }
 }

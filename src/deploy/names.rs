@@ -4,10 +4,13 @@
 //! checked, and composed as a call would compose it. A template that cannot be rendered that way
 //! (it compares a parameter that is not there, say) is left to its first call.
 
-use super::problems::Problems;
+use std::collections::HashSet;
+
+use super::Problems;
+use super::files::ProjectFile;
 use crate::catalog::{NodeError, Pipe, Workspace};
 use crate::datafile::pipe::Node;
-use crate::datafile::project::Project;
+use crate::datafile::project::{Project, Role};
 use crate::sql::Situation;
 use crate::sql::compose::ComposeError;
 use crate::syntax::{Diagnostic, SourceId, Span};
@@ -15,27 +18,51 @@ use crate::syntax::{Diagnostic, SourceId, Span};
 /// What a table name that depends on a parameter is rendered as.
 const PLACEHOLDER: &str = "placeholder";
 
-/// Reports every node that could not run.
-pub(super) fn check(workspace: &Workspace, project: &Project, problems: &mut Problems<'_>) {
+/// Reports every node that could not run. What a broken file would have defined counts as there:
+/// its own error says enough.
+pub(super) fn check(
+    workspace: &Workspace,
+    project: &Project,
+    files: &[ProjectFile],
+    problems: &mut Problems,
+) {
+    let declared = declared(files);
     for found in project.pipes.values() {
         let Some(pipe) = workspace.pipes.get(&found.definition.name) else { continue };
         for node in &found.definition.nodes {
-            if let Some(problem) = node_problem(workspace, pipe, node, found.source) {
-                problems.add(problem);
+            if let Some(error) = node_error(workspace, pipe, node)
+                && !names_any(&error, &declared)
+            {
+                problems.add(diagnostic(node, found.source, &error));
             }
         }
     }
 }
 
-fn node_problem(workspace: &Workspace, pipe: &Pipe, node: &Node, source: SourceId) -> Option<Diagnostic> {
-    let compiled = pipe.node(node.name.as_str())?;
-    let Err(NodeError::Sql(error)) = workspace.check_node(pipe, compiled) else { return None };
-    // A problem further down is reported where it stands.
-    (error.path.is_empty() && !names_a_placeholder(&error)).then(|| diagnostic(node, source, &error))
+/// The names that the files stand for, broken or not.
+fn declared(files: &[ProjectFile]) -> HashSet<&str> {
+    let name = |file: &'_ ProjectFile| match Role::of(&file.path) {
+        Role::Datafile { name, .. } => Some(name),
+        _ => None,
+    };
+    files.iter().filter_map(name).collect()
 }
 
-fn names_a_placeholder(error: &ComposeError) -> bool {
-    matches!(&error.error.situation, Situation::ResourceNotFound { name } if name == PLACEHOLDER)
+/// Why a node cannot be composed, where the reason stands in the node itself: a problem further
+/// down is reported where it stands.
+fn node_error(workspace: &Workspace, pipe: &Pipe, node: &Node) -> Option<ComposeError> {
+    let compiled = pipe.node(node.name.as_str())?;
+    match workspace.check_node(pipe, compiled) {
+        Err(NodeError::Sql(error)) if error.path.is_empty() => Some(*error),
+        _ => None,
+    }
+}
+
+/// True where the resource that is not found is a placeholder, or one of a broken file.
+fn names_any(error: &ComposeError, declared: &HashSet<&str>) -> bool {
+    let Situation::ResourceNotFound { name } = &error.error.situation else { return false };
+    let plain = name.strip_suffix("_quarantine").unwrap_or(name);
+    name == PLACEHOLDER || declared.contains(name.as_str()) || declared.contains(plain)
 }
 
 /// Points at the place in plain SQL; what a template rendered has no place in its file, so there

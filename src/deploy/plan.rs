@@ -4,11 +4,10 @@
 //! to touch a table that holds rows.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::{Candidate, DeployError};
 use crate::catalog::{DataSource, ResourceKind, ResourceState, StoredResource};
-use crate::schema::{Table, TableName, ddl, difference};
+use crate::schema::{Table, TableName, ddl, difference, quarantine};
 
 /// The tables of the workspace's database and the rows in each.
 #[derive(Debug, Clone, Default)]
@@ -23,17 +22,13 @@ pub struct Plan {
     pub drop: Vec<TableName>,
     /// Resources whose record changes.
     pub records: Vec<StoredResource>,
-    /// Data sources with a table missing.
-    pub create: Vec<Arc<DataSource>>,
+    /// Tables that are missing.
+    pub create: Vec<(TableName, Table)>,
 }
 
 impl Tables {
     fn has(&self, table: &TableName) -> bool {
         self.0.contains_key(table.table())
-    }
-
-    fn has_both(&self, data_source: &DataSource) -> bool {
-        self.has(&data_source.rows) && self.has(&data_source.quarantine)
     }
 
     fn rows(&self, data_source: &DataSource) -> u64 {
@@ -83,9 +78,9 @@ impl Plan {
             }
             let old = [&data_source.rows, &data_source.quarantine];
             self.drop.extend(old.into_iter().filter(|table| tables.has(table)).cloned());
-            self.create.push(Arc::clone(data_source));
-        } else if !tables.has_both(data_source) {
-            self.create.push(Arc::clone(data_source));
+            self.create.extend(both_tables(data_source));
+        } else {
+            self.create.extend(both_tables(data_source).into_iter().filter(|(name, _)| !tables.has(name)));
         }
         Ok(())
     }
@@ -108,6 +103,11 @@ impl Plan {
             self.records.push(StoredResource { state: ResourceState::Gone, ..gone.clone() });
         }
     }
+}
+
+fn both_tables(data_source: &DataSource) -> [(TableName, Table); 2] {
+    let quarantine = quarantine::table(&data_source.table.columns);
+    [(data_source.rows.clone(), data_source.table.clone()), (data_source.quarantine.clone(), quarantine)]
 }
 
 /// How the table on disk differs from the declared one; `None` where it does not, or is not there.
