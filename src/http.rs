@@ -5,6 +5,7 @@
 //! keys change nothing; no log line holds a query string.
 //! May use: the rooms of floors 2 to 4 but never `engine`; `syntax`; `template::params`.
 
+mod body;
 pub mod error;
 pub mod extract;
 pub mod layers;
@@ -60,7 +61,7 @@ impl RequestLimits {
 /// The whole API as one service.
 pub fn service(rooms: Rooms) -> layers::Service {
     let limits = rooms.limits;
-    layers::wrap(routes::router(limits).with_state(rooms), limits)
+    layers::wrap(routes::router().with_state(rooms), limits)
 }
 
 /// The routes before they are given their rooms.

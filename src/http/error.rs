@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use crate::auth::AuthError;
 use crate::ingest::{BodyError, IngestError, InsertError};
-use crate::query::QueryError;
-use crate::template::TemplateError;
+use crate::query::{QueryError, TemplateError};
 
 /// Where ClickHouse's error code is told.
 const EXCEPTION_CODE: HeaderName = HeaderName::from_static("x-db-exception-code");
@@ -58,6 +57,11 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
+    /// The body is packed in a way that is not known here.
+    #[error(
+        "the content encoding `{0}` is not supported: send the body plain, or with gzip, zstd or deflate"
+    )]
+    EncodingUnknown(String),
     /// The body broke off, or is not what its headers say.
     #[error("the body cannot be read: {0}")]
     BodyUnreadable(String),
@@ -197,6 +201,7 @@ fn request_status(error: &RequestError) -> StatusCode {
     match error {
         RequestError::ParameterMissing { .. }
         | RequestError::ParameterInvalid { .. }
+        | RequestError::EncodingUnknown(_)
         | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         RequestError::FormatUnknown(_) | RequestError::PipeUnknown(_) | RequestError::RouteUnknown(_) => {

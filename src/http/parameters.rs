@@ -14,8 +14,7 @@ use serde_json::{Map, Value};
 use super::ApiError;
 use super::error::RequestError;
 use super::extract::QueryPairs;
-use crate::query::{Denormals, OutputSettings, WideIntegers};
-use crate::template::{ArgumentValue, Arguments};
+use crate::query::{ArgumentValue, Arguments, Denormals, OutputSettings, WideIntegers};
 
 /// Bytes of a body with parameters.
 const MAX_BODY_BYTES: usize = 1 << 20;

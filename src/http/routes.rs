@@ -8,12 +8,12 @@ use axum::http::Uri;
 use axum::routing::{any, get, post};
 
 use super::error::RequestError;
-use super::{ApiError, RequestLimits, Routes};
+use super::{ApiError, Routes};
 
 /// All routes.
-pub(super) fn router(limits: RequestLimits) -> Routes {
+pub(super) fn router() -> Routes {
     Routes::new()
-        .route("/v0/events", events::route(limits))
+        .route("/v0/events", post(events::append_events))
         .route("/v0/pipes/{file}", get(pipes::run_endpoint).post(pipes::run_endpoint))
         .route("/v0/health", get(system::health))
         .route("/version", get(system::version))

@@ -1,0 +1,118 @@
+//! The body of an events request: unpacked, counted, and read to its end even when it is refused.
+//!
+//! Two limits stand on both sides of the decompression. A body that is refused is still read (up to
+//! the limit of the body layer) and thrown away: a client that is busy sending sees the reason only
+//! when it has been allowed to finish.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_compression::tokio::bufread::{GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+
+use super::error::RequestError;
+use super::{ApiError, RequestLimits};
+use crate::ingest::Admission;
+
+/// How long the rest of a refused body is read.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes unpacked at once.
+const PIECE_BYTES: usize = 64 * 1024;
+/// The largest zstd window, as a power of two: 8 MiB, what every encoder stays under by default.
+const ZSTD_WINDOW: u32 = 23;
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+    Deflate,
+}
+
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Result<Self, RequestError> {
+        let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Self::Identity) };
+        let name = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+        match name.as_str() {
+            "" | "identity" => Ok(Self::Identity),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            "deflate" => Ok(Self::Deflate),
+            _ => Err(RequestError::EncodingUnknown(name)),
+        }
+    }
+
+    fn unpack<'a>(self, packed: impl AsyncBufRead + Send + 'a) -> Pin<Box<dyn AsyncRead + Send + 'a>> {
+        match self {
+            Self::Identity => Box::pin(packed),
+            // Files that were packed in pieces and joined are legal in both formats.
+            Self::Gzip => {
+                let mut decoder = GzipDecoder::new(packed);
+                decoder.multiple_members(true);
+                Box::pin(decoder)
+            }
+            Self::Zstd => {
+                let mut decoder =
+                    ZstdDecoder::with_params(packed, &[DParameter::window_log_max(ZSTD_WINDOW)]);
+                decoder.multiple_members(true);
+                Box::pin(decoder)
+            }
+            Self::Deflate => Box::pin(ZlibDecoder::new(packed)),
+        }
+    }
+}
+
+/// Reads a body whole, unpacked, inside the limits and the byte budget.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: &mut Body,
+    admission: &mut Admission,
+    limits: RequestLimits,
+) -> Result<Bytes, ApiError> {
+    let encoding = Encoding::of(headers)?;
+    let mut arrived = 0;
+    let packed = body.into_data_stream().map_err(io::Error::other).map(|piece| {
+        let piece: Bytes = piece?;
+        arrived += piece.len();
+        if arrived > limits.body_bytes { Err(too_large(limits.body_bytes)) } else { Ok(piece) }
+    });
+    let mut unpacked = encoding.unpack(StreamReader::new(packed));
+    let mut all = BytesMut::new();
+    loop {
+        all.reserve(PIECE_BYTES);
+        let read = unpacked.read_buf(&mut all).await.map_err(unreadable)?;
+        if read == 0 {
+            return Ok(all.freeze());
+        }
+        admission.grow(read)?;
+        if all.len() > limits.decoded_body_bytes {
+            return Err(RequestError::BodyTooLarge { limit: limits.decoded_body_bytes }.into());
+        }
+    }
+}
+
+/// Reads the rest of a body and throws it away, for as long as a sender at work needs.
+pub(super) async fn drain(body: &mut Body) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, rest).await;
+}
+
+/// Carries [`RequestError`] through the readers of the standard library's error type.
+fn too_large(limit: usize) -> io::Error {
+    io::Error::other(RequestError::BodyTooLarge { limit })
+}
+
+fn unreadable(error: io::Error) -> ApiError {
+    let known = error.downcast::<RequestError>();
+    known.unwrap_or_else(|error| RequestError::BodyUnreadable(error.to_string())).into()
+}
