@@ -50,7 +50,23 @@ pub enum Location {
 pub struct EngineClient {
     location: watch::Receiver<Location>,
     connected: Arc<Mutex<Option<Connected>>>,
-    calls: Arc<Semaphore>,
+    places: Places,
+}
+
+/// Calls that may be in flight. Readers that are slow to take their rows must not keep inserts
+/// waiting, so a quarter of the places is for everything but queries.
+#[derive(Clone)]
+struct Places {
+    queries: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(calls: usize) -> Self {
+        let others = (calls / 4).max(1);
+        let queries = calls.saturating_sub(others).clamp(1, Semaphore::MAX_PERMITS);
+        Self { queries: Arc::new(Semaphore::new(queries)), others: Arc::new(Semaphore::new(others)) }
+    }
 }
 
 struct Connected {
@@ -69,7 +85,7 @@ pub struct Query {
     pub database: Option<String>,
     /// Engine settings for this call.
     pub settings: Vec<(String, String)>,
-    /// Values of `{name:Type}` in the text.
+    /// Values of `{name:Type}` in the text, as they are.
     pub parameters: Vec<(String, String)>,
 }
 
@@ -118,13 +134,13 @@ impl Rows {
 impl EngineClient {
     /// A client that follows the engine to wherever `location` says it is.
     pub fn following(location: watch::Receiver<Location>) -> Self {
-        Self { location, connected: Arc::default(), calls: Arc::new(Semaphore::new(MAX_CALLS)) }
+        Self { location, connected: Arc::default(), places: Places::new(MAX_CALLS) }
     }
 
     /// The same client with another bound on calls in flight; further calls wait.
     #[must_use]
     pub fn with_max_calls(mut self, calls: NonZeroUsize) -> Self {
-        self.calls = Arc::new(Semaphore::new(calls.get().min(Semaphore::MAX_PERMITS)));
+        self.places = Places::new(calls.get());
         self
     }
 
@@ -143,7 +159,7 @@ impl EngineClient {
     /// Starts a query and waits for its first bytes, so that an error which comes before them is
     /// returned here.
     pub async fn query(&self, query: Query) -> Result<Rows, EngineError> {
-        let call = self.enter().await?;
+        let call = enter(&self.places.queries).await?;
         let mut client = self.client()?;
         if let Some(database) = query.database {
             client = client.with_database(database);
@@ -153,7 +169,7 @@ impl EngineClient {
             request = request.with_setting(name, value);
         }
         for (name, value) in query.parameters {
-            request = request.with_setting(format!("param_{name}"), value);
+            request = request.with_setting(format!("param_{name}"), escaped(&value));
         }
         let mut cursor = request.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
         let first = cursor.next().await.map_err(EngineError::from_client)?;
@@ -174,7 +190,7 @@ impl EngineClient {
 
     /// Runs a statement that answers nothing: DDL, `INSERT … SELECT`, SYSTEM.
     pub async fn execute(&self, sql: &str) -> Result<(), EngineError> {
-        let _call = self.enter().await?;
+        let _call = enter(&self.places.others).await?;
         self.client()?.query_raw(sql).execute().await.map_err(EngineError::from_client)
     }
 
@@ -183,7 +199,7 @@ impl EngineClient {
     /// [`EngineError::Unavailable`] means that nothing was sent, [`EngineError::Lost`] that the
     /// rows may be there.
     pub async fn insert(&self, statement: &str, block: Bytes, patience: Duration) -> Result<(), EngineError> {
-        let _call = self.enter().await?;
+        let _call = enter(&self.places.others).await?;
         let client = self.client()?;
         let mut insert =
             client.insert_formatted_with(statement.to_owned()).with_timeouts(Some(patience), Some(patience));
@@ -192,12 +208,6 @@ impl EngineClient {
         }
         insert.send(block).await.map_err(EngineError::from_client)?;
         insert.end().await.map_err(EngineError::from_client)
-    }
-
-    /// Waits until another call may be made.
-    async fn enter(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        let closed = |_| EngineError::Unavailable("the server is stopping".to_owned());
-        Arc::clone(&self.calls).acquire_owned().await.map_err(closed)
     }
 
     /// The client library's client for the engine's present life.
@@ -222,7 +232,8 @@ impl EngineClient {
 
 /// One request is one block is one part, in the order it was sent: the engine's defaults for
 /// asynchronous and deduplicated inserts moved in 26.x, so every one that matters is pinned.
-const INSERT_SETTINGS: [(&str, &str); 8] = [
+const INSERT_SETTINGS: [(&str, &str); 9] = [
+    ("session_timezone", "UTC"),
     ("async_insert", "0"),
     ("deduplicate_insert", "disable"),
     ("insert_deduplicate", "0"),
@@ -232,6 +243,30 @@ const INSERT_SETTINGS: [(&str, &str); 8] = [
     ("max_partitions_per_insert_block", "0"),
     ("input_format_skip_unknown_fields", "0"),
 ];
+
+/// Waits until another call may be made.
+async fn enter(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineError> {
+    let closed = |_| EngineError::Unavailable("the server is stopping".to_owned());
+    Arc::clone(places).acquire_owned().await.map_err(closed)
+}
+
+/// A parameter's value as ClickHouse reads it over HTTP: escaped as in tab-separated text.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for character in value.chars() {
+        match character {
+            '\\' => escaped.push_str("\\\\"),
+            '\t' => escaped.push_str("\\t"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\0' => escaped.push_str("\\0"),
+            '\u{8}' => escaped.push_str("\\b"),
+            '\u{c}' => escaped.push_str("\\f"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
 
 fn connect(location: &Location) -> clickhouse::Client {
     let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
