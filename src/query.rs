@@ -13,3 +13,6 @@ pub mod service;
 pub use call::{Call, Denormals, OutputFormat, OutputSettings, WideIntegers};
 pub use error::QueryError;
 pub use service::{Answer, Queries};
+
+// What a call is made of, and what a template says of it: callers of this room need no other.
+pub use crate::template::{ArgumentValue, Arguments, TemplateError};

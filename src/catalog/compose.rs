@@ -15,8 +15,8 @@ use crate::template::{Arguments, Environment, Mode, Template, TemplateError};
 
 /// Nodes and pipes that may stand inside each other; real projects go six deep.
 const MAX_CHAIN: usize = 64;
-/// Bytes of the SQL that goes to the engine.
-const MAX_SQL_BYTES: usize = 1 << 20;
+/// Bytes of the SQL that goes to the engine: room for a parameter of a megabyte.
+pub const MAX_SQL_BYTES: usize = 4 << 20;
 
 /// What goes to the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]

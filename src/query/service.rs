@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 
 use super::admission::{Gate, Running};
 use super::call::{Call, Denormals, OutputFormat, OutputSettings, WideIntegers};
 use super::error::QueryError;
+use crate::catalog::compose::MAX_SQL_BYTES;
 use crate::catalog::{Catalog, Composed, Pipe, ResourceName, Workspace};
 use crate::clock::Clock;
 use crate::config;
@@ -32,7 +33,8 @@ pub struct Answer {
 }
 
 /// What real projects need of ClickHouse, on every query: Tinybird's own profile.
-const PROFILE: [(&str, &str); 5] = [
+const PROFILE: [(&str, &str); 6] = [
+    ("session_timezone", "UTC"),
     ("joined_subquery_requires_alias", "0"),
     ("allow_suspicious_types_in_group_by", "1"),
     ("allow_suspicious_types_in_order_by", "1"),
@@ -88,6 +90,7 @@ impl Queries {
                 "output_format_json_quote_denormals",
                 as_strings(output.denormals == Denormals::Strings),
             )
+            .with_setting("max_query_size", MAX_SQL_BYTES)
             .with_limits(&self.settings)
             .with_setting("readonly", 1)
     }
@@ -120,15 +123,18 @@ impl Query {
 impl Answer {
     /// The bytes, piece by piece. An error means that what came before is not whole.
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, EngineError>> + Send + 'static {
-        futures_util::stream::unfold((self.rows, self.running), |(mut rows, running)| async move {
-            match rows.next().await {
-                Ok(Some(piece)) => Some((Ok(piece), (rows, running))),
-                Ok(None) => None,
-                Err(error) => {
-                    tracing::warn!(%error, "an answer broke off");
-                    Some((Err(error), (rows, running)))
+        let pieces =
+            futures_util::stream::unfold((self.rows, self.running), |(mut rows, running)| async move {
+                match rows.next().await {
+                    Ok(Some(piece)) => Some((Ok(piece), (rows, running))),
+                    Ok(None) => None,
+                    Err(error) => {
+                        tracing::warn!(%error, "an answer broke off");
+                        Some((Err(error), (rows, running)))
+                    }
                 }
-            }
-        })
+            });
+        // Layers may look once more behind the end.
+        pieces.fuse()
     }
 }
