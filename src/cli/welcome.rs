@@ -67,7 +67,7 @@ impl Welcome<'_> {
         };
         let token = match self.settings.tokens.admin {
             Some(_) => "$ROOST_ADMIN_TOKEN".to_owned(),
-            None => format!("$(cat {})", Identity::admin_token_file(self.data_directory).display()),
+            None => format!("$(cat {})", shell_word(&Identity::admin_token_file(self.data_directory))),
         };
         let url = self.url();
         let name = &data_source.name;
@@ -135,6 +135,13 @@ impl Welcome<'_> {
             Some((pipe, format!("?{pair}")))
         })
     }
+}
+
+/// A path as one word of a shell command.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn takes_events(data_source: &DataSource) -> bool {
