@@ -35,7 +35,7 @@ const HOUSE: [Room; 21] = [
     room("auth", Only(&["catalog", "sql"])),
     room("ingest", Only(&["catalog", "engine", "schema", "sql", "auth"])),
     room("query", Only(&["catalog", "engine", "template", "sql", "auth"])),
-    room("deploy", Only(&["catalog", "engine", "ingest", "datafile", "schema", "sql"])),
+    room("deploy", Only(&["syntax", "catalog", "engine", "ingest", "datafile", "template", "schema", "sql"])),
     // Floor 4: actors.
     room("connectors", Only(&["ingest", "catalog"])),
     room("jobs", Only(&["query", "ingest", "deploy", "connectors", "engine", "catalog"])),
@@ -58,7 +58,7 @@ const HOUSE: [Room; 21] = [
     room("cli", Everything),
     // Beside the floors: leaves.
     room("config", Only(&[])),
-    room("telemetry", Only(&[])),
+    room("telemetry", Only(&["config"])),
     room("clock", Only(&[])),
     // The roof; `lib.rs` and `main.rs` are on it too.
     room("app", Everything),
