@@ -47,12 +47,22 @@ impl Scanner<'_> {
     fn begins_from(&self, ahead: usize) -> bool {
         let after = ahead + 1;
         let begins_table = match self.cursor.kind(after) {
-            Some(TokenKind::Word) => !self.cursor.is_one_of(after, words::OPERATORS),
+            Some(TokenKind::Word) => !self.continues_column(after),
             Some(TokenKind::QuotedName | TokenKind::Text) => true,
             Some(TokenKind::Symbol(symbol)) => matches!(symbol, Symbol::OpenParenthesis | Symbol::OpenBrace),
             _ => false,
         };
         self.cursor.is_word(ahead, "FROM") && begins_table
+    }
+
+    /// True if the word `ahead` shows that the FROM before it is a column.
+    fn continues_column(&self, ahead: usize) -> bool {
+        if self.cursor.is_word(ahead, "IS") {
+            return self
+                .cursor
+                .is_one_of(ahead + 1, &["NULL", "NOT", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"]);
+        }
+        self.cursor.is_word(ahead, "FROM") || self.cursor.is_one_of(ahead, words::OPERATORS)
     }
 
     /// One or more SELECTs.

@@ -115,7 +115,7 @@ pub(super) const JOIN: &[&str] = &[
 
 /// Words that stand between two operands.
 pub(super) const OPERATORS: &[&str] =
-    &["AND", "AS", "BETWEEN", "DIV", "GLOBAL", "ILIKE", "IN", "IS", "LIKE", "MOD", "NOT", "OR", "REGEXP"];
+    &["AND", "AS", "BETWEEN", "DIV", "GLOBAL", "ILIKE", "IN", "LIKE", "MOD", "NOT", "OR", "REGEXP"];
 
 /// Words that no operand begins with when another keyword stands before them.
 pub(super) const NO_OPERAND: &[&str] = &[
