@@ -41,11 +41,8 @@ pub(super) fn check(
 
 /// The names that the files stand for, broken or not.
 fn declared(files: &[ProjectFile]) -> HashSet<&str> {
-    let name = |file: &'_ ProjectFile| match Role::of(&file.path) {
-        Role::Datafile { name, .. } => Some(name),
-        _ => None,
-    };
-    files.iter().filter_map(name).collect()
+    let roles = files.iter().map(|file| Role::of(&file.path));
+    roles.filter_map(|role| if let Role::Datafile { name, .. } = role { Some(name) } else { None }).collect()
 }
 
 /// Why a node cannot be composed, where the reason stands in the node itself: a problem further

@@ -30,8 +30,7 @@ impl Selection {
             .map_err(|reason| DeployError::Config { path: path.clone(), reason })?;
         let Some(config) = config else { return Ok(everything) };
         let folder = config.folder.map_or(everything.folder, |folder| directory.join(folder));
-        let include =
-            patterns(&config.include).map_err(|reason| DeployError::Include { path, reason })?;
+        let include = patterns(&config.include).map_err(|reason| DeployError::Include { path, reason })?;
         Ok(Self { folder, include })
     }
 
