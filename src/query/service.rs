@@ -54,7 +54,7 @@ impl Queries {
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
         let composed = workspace.compose(pipe, &call.arguments, &self.environment())?;
-        let query = self.query(&workspace, composed, call.format, call.output);
+        let query = self.query(composed, call.format, call.output);
         let running = self.gate.enter().await?;
         let rows = self.engine.query(query).await?;
         Ok(Answer { format: call.format, rows, running })
@@ -65,15 +65,10 @@ impl Queries {
         Environment { now: Some(now), ..Environment::default() }
     }
 
-    fn query(
-        &self,
-        workspace: &Workspace,
-        composed: Composed,
-        format: OutputFormat,
-        output: OutputSettings,
-    ) -> Query {
+    /// The call of the engine. It names no database: every table in the SQL is qualified, and a
+    /// bare name that slipped through would find nothing.
+    fn query(&self, composed: Composed, format: OutputFormat, output: OutputSettings) -> Query {
         let mut query = Query::new(composed.sql, format.engine_name());
-        query.database = Some(workspace.database.clone());
         for (name, value) in PROFILE {
             query = query.with_setting(name, value);
         }
