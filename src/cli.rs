@@ -3,7 +3,10 @@
 //! In: arguments.  Out: an exit code; results on standard output, problems on standard error.
 //! May use any room below; the server's rooms are put together by `app`.
 
+mod batch;
+mod check;
 mod console;
+mod render;
 mod serve;
 mod token;
 mod welcome;
@@ -28,6 +31,10 @@ struct CommandLine {
 enum Command {
     /// Loads a project and serves its API.
     Serve(ServerFlags),
+    /// Lists every problem of a project; needs no engine.
+    Check(check::CheckArguments),
+    /// Prints the SQL of a pipe; needs no engine.
+    Render(render::RenderArguments),
     /// Shows the tokens of a workspace.
     Token {
         #[command(subcommand)]
@@ -76,16 +83,19 @@ impl From<ServerFlags> for Flags {
 pub fn run() -> ExitCode {
     let done = match CommandLine::parse().command {
         Command::Serve(flags) => serve::run(&flags.into()),
+        Command::Check(arguments) => return exit_code(check::run(&arguments)),
+        Command::Render(arguments) => render::run(&arguments),
         Command::Token { command: TokenCommand::Ls(flags) } => token::list(&flags.into()),
         Command::Engine(arguments) => engine(&arguments),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            console::problem(&error);
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn exit_code(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        console::problem(&error);
+        ExitCode::FAILURE
+    })
 }
 
 fn engine(arguments: &EngineArguments) -> anyhow::Result<()> {

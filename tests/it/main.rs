@@ -13,6 +13,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod commands;
 mod dependencies;
 mod engine;
 mod harness;
