@@ -7,11 +7,14 @@
 //!   engine behind TCP, as a ClickHouse server would be.
 //! * [`harness::TestEngine`] is a supervised engine of one test's own, to kill, freeze or confine;
 //!   two of them run at a time.
+//! * [`harness::TestApp`] is a whole server inside this process, over the shared engine;
+//!   [`harness::ServerProcess`] is the built program as a process, with an engine of its own.
 //! * [`harness::eventually`] polls until a deadline: no test sleeps and hopes.
 //!
 //! The engine library is looked for where `make engine` puts it, or where `ROOST_ENGINE_LIB` says.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod app;
 mod architecture;
 mod commands;
 mod dependencies;

@@ -172,9 +172,10 @@ impl ServerProcess {
         within(PATIENCE, "the engine runs", async || engine_of(&data)).await.0
     }
 
-    /// Everything printed and logged so far.
-    pub(crate) fn output(&self) -> String {
-        self.running.output()
+    /// Everything printed and logged so far, as soon as it holds a text.
+    pub(crate) async fn output_with(&self, text: &str) -> String {
+        let found = async || Some(self.running.output()).filter(|output| output.contains(text));
+        within(PATIENCE, text, found).await.0
     }
 
     /// The largest amount of memory that the server itself has held, in bytes.

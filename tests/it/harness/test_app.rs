@@ -1,7 +1,7 @@
 //! A server inside the test's process: the real rooms, the real HTTP, the shared engine.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -76,7 +76,7 @@ impl Home {
         let (started, starting) = oneshot::channel();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let server = std::thread::spawn(move || serve(&settings, folder, engine, started, stopped));
+        let server = std::thread::spawn(move || serve(&settings, &folder, engine, started, stopped));
         let started = starting.await.expect("the server's thread lives")?;
         let url = ServerUrl::default();
         url.set(format!("http://{}", started.address));
@@ -110,15 +110,15 @@ impl Home {
 /// Runs a server until `stop`; says where it serves, or why it does not.
 fn serve(
     settings: &Config,
-    folder: PathBuf,
+    folder: &Path,
     engine: EngineClient,
     started: oneshot::Sender<Result<Started, String>>,
     stop: CancellationToken,
 ) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let identity = Identity::load_or_create(&folder).unwrap();
-        let admin = admin_token(settings, &identity, &folder).unwrap();
+        let identity = Identity::load_or_create(folder).unwrap();
+        let admin = admin_token(settings, &identity, folder).unwrap();
         let app = match App::start(settings, engine, &identity, admin).await {
             Ok(app) => app,
             Err(error) => return drop(started.send(Err(error.to_string()))),

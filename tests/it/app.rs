@@ -1,0 +1,14 @@
+//! The whole server: what its HTTP API, its command line and its life promise, as tests.
+//!
+//! Most run against a [`TestApp`](crate::harness::TestApp): a server inside this process, over the
+//! shared engine. What is about the process itself, its engine's death or its logs runs the built
+//! program, [`ServerProcess`](crate::harness::ServerProcess).
+
+mod bodies;
+mod events;
+mod parameters;
+mod quarantine;
+mod results;
+mod surface;
+mod tokens;
+mod tutorial;
