@@ -5,7 +5,9 @@
 //! program, [`ServerProcess`](crate::harness::ServerProcess).
 
 mod bodies;
+mod command_line;
 mod events;
+mod loading;
 mod parameters;
 mod quarantine;
 mod results;
