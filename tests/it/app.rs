@@ -6,11 +6,17 @@
 
 mod bodies;
 mod command_line;
+mod engine_away;
 mod events;
+mod kills;
+mod load;
 mod loading;
 mod parameters;
 mod quarantine;
 mod results;
+mod secrecy;
+mod stops;
 mod surface;
 mod tokens;
 mod tutorial;
+mod volume;
