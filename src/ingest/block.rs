@@ -1,6 +1,6 @@
 //! Blocks: rows of one table in columns, ready to be merged and sent.
 //!
-//! In: encoded cells from [`super::row`] and [`super::quarantine`].  Out: [`Block`], and its bytes
+//! In: encoded cells from `row` and `quarantine`.  Out: [`Block`], and its bytes
 //! in ClickHouse's `Native` format (revision 0: no block info in front).
 //! Promise: merging two blocks is one copy per stream, without a look at any value.
 

@@ -2,7 +2,7 @@
 //!
 //! In: a listening socket as standard input and a control socket as standard output, both from the
 //! parent (or, for tests and remote use, an address to listen on).  Out: `ready` on the control
-//! socket once `SELECT 1` answers; then the protocol of [`super::server`].
+//! socket once `SELECT 1` answers; then the protocol of `server`.
 //! Promise: confined before any thread exists; gone within a second of losing the parent.
 
 use std::io::{Read, Write};
