@@ -28,8 +28,8 @@ lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	tools/lint.sh
 
-bench: ## benchmarks
-	$(WITH_ENGINE) && cargo bench
+bench: ## what the language costs, beside work that everybody knows
+	cargo bench --bench language
 
 clean: ## remove what cargo built; the data directory and the cache stay
 	cargo clean
