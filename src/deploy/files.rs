@@ -162,7 +162,10 @@ mod tests {
         };
         assert_eq!(chosen(r#"{"folder": "data"}"#), "a.datasource more/b.pipe");
         assert_eq!(chosen(r#"{"folder": "data", "include": "data/*.datasource"}"#), "a.datasource");
-        assert_eq!(chosen(r#"{"include": ["data", "./o*/{b,c}.pipe"]}"#), "data/a.datasource data/more/b.pipe other/c.pipe");
+        assert_eq!(
+            chosen(r#"{"include": ["data", "./o*/{b,c}.pipe"]}"#),
+            "data/a.datasource data/more/b.pipe other/c.pipe"
+        );
         assert_eq!(chosen(r#"{"include": ["lib/*.ts", "*.pipe"]}"#), "d.pipe");
         let all = "d.pipe data/a.datasource data/more/b.pipe other/c.pipe";
         for config in ["{}", "no JSON", r#"{"include": "lib/*.ts"}"#, r#"{"include": "**/*"}"#] {
