@@ -71,6 +71,8 @@ impl ServerFolder {
         let mut command = Command::new(program());
         let kept = ["PATH", "HOME"].map(|name| (name, std::env::var_os(name).unwrap_or_default()));
         command.args(arguments).current_dir(self.project()).env_clear().envs(kept);
+        // A killed server leaves the engine's socket behind; here it goes with the folder.
+        command.env("XDG_RUNTIME_DIR", self.folder.path());
         command.env("ROOST_ENGINE_LIB", library()).envs(self.variables.clone());
         command
     }
