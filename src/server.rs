@@ -1,22 +1,30 @@
 //! The listening socket: connections in, the API behind, and an orderly end.
 //!
 //! In: a bound listener, a service, limits.  Promise: a client that sends half a head is cut off, a
-//! flood of connections waits, and a stop finishes what was begun inside its grace.
+//! flood of connections waits, an answer reaches a client that is still sending, and a stop finishes
+//! what was begun inside its grace.
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use crate::config;
 use crate::http::layers::Service;
+
+/// How long, and for how many bytes, a client may go on sending after its last answer.
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_BYTES: u64 = 256 << 20;
 
 /// Binds the address of the settings; the error names it and the way out.
 pub async fn bind(settings: &config::Server) -> Result<TcpListener, BindError> {
@@ -106,18 +114,33 @@ struct Connection {
 impl Connection {
     async fn serve(self, service: Service) {
         let _ = self.stream.set_nodelay(true);
-        let service = TowerToHyperService::new(service);
-        let mut connection =
-            std::pin::pin!(self.builder.serve_connection(TokioIo::new(self.stream), service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let answer = service_fn(move |request| Box::pin(service.clone().oneshot(request)));
+        let mut connection = self.builder.serve_connection(TokioIo::new(self.stream), answer);
+        let mut stop = pin!(self.stop.cancelled());
+        let mut is_stopping = false;
+        // Polled by hand: only so does the connection leave its socket open at its end.
+        let ended = std::future::poll_fn(|context| {
+            if !is_stopping && stop.as_mut().poll(context).is_ready() {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
             }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(peer = %self.peer, %error, "a connection broke");
+            connection.poll_without_shutdown(context)
+        });
+        match ended.await {
+            Ok(()) if is_stopping => {}
+            Ok(()) => linger(connection.into_parts().io.into_inner()).await,
+            Err(error) => tracing::debug!(peer = %self.peer, %error, "a connection broke"),
         }
     }
+}
+
+/// Ends a connection so that its last answer arrives: a socket that is closed while the client
+/// still sends is reset, and the client never reads what was answered.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = stream.take(LINGER_BYTES);
+    let mut nowhere = tokio::io::sink();
+    let _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut nowhere)).await;
 }

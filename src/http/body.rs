@@ -1,12 +1,9 @@
-//! The body of an events request: unpacked, counted, and read to its end even when it is refused.
+//! The body of an events request: unpacked and counted.
 //!
-//! Two limits stand on both sides of the decompression. A body that is refused is still read (up to
-//! the limit of the body layer) and thrown away: a client that is busy sending sees the reason only
-//! when it has been allowed to finish.
+//! Two limits stand on both sides of the decompression: what arrives and what it unpacks to.
 
 use std::io;
 use std::pin::Pin;
-use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -15,7 +12,6 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
-use http_body_util::BodyExt;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
@@ -23,8 +19,6 @@ use super::error::RequestError;
 use super::{ApiError, RequestLimits};
 use crate::ingest::Admission;
 
-/// How long the rest of a refused body is read.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes unpacked at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// The largest zstd window, as a power of two: 8 MiB, what every encoder stays under by default.
@@ -75,7 +69,7 @@ impl Encoding {
 /// Reads a body whole, unpacked, inside the limits and the byte budget.
 pub(super) async fn read(
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
     admission: &mut Admission,
     limits: RequestLimits,
 ) -> Result<Bytes, ApiError> {
@@ -99,12 +93,6 @@ pub(super) async fn read(
             return Err(RequestError::BodyTooLarge { limit: limits.decoded_body_bytes }.into());
         }
     }
-}
-
-/// Reads the rest of a body and throws it away, for as long as a sender at work needs.
-pub(super) async fn drain(body: &mut Body) {
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(DRAIN_PATIENCE, rest).await;
 }
 
 /// Carries [`RequestError`] through the readers of the standard library's error type.

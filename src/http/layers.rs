@@ -36,6 +36,7 @@ const EXPOSED: [HeaderName; 6] = [
 
 /// Puts the layers around the routes; the last listed sees a request first.
 pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
+    // The events route counts its own limit; this one is for every route and twice as wide.
     let router = router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))

@@ -16,38 +16,24 @@ use crate::ingest::{BodyFormat, Counts, IngestError};
 /// `POST /v0/events?name=…[&wait=true][&format=json]`
 pub(super) async fn append_events(
     State(rooms): State<Rooms>,
-    caller: Result<Caller, ApiError>,
+    Caller(token): Caller,
     query: QueryPairs,
     headers: HeaderMap,
-    mut body: Body,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let appended = append(&rooms, caller, &query, &headers, &mut body).await;
-    if appended.is_err() {
-        body::drain(&mut body).await;
-    }
-    let status = match query.last("wait") {
-        Some("true" | "1") => StatusCode::OK,
-        _ => StatusCode::ACCEPTED,
-    };
-    appended.map(|counts| answer(status, counts))
-}
-
-async fn append(
-    rooms: &Rooms,
-    caller: Result<Caller, ApiError>,
-    query: &QueryPairs,
-    headers: &HeaderMap,
-    body: &mut Body,
-) -> Result<Counts, ApiError> {
-    let Caller(token) = caller?;
     let name = query.last("name").filter(|name| !name.is_empty()).ok_or(NAME_MISSING)?;
-    let format = body_format(query)?;
+    let format = body_format(&query)?;
     let name =
         ResourceName::parse(name).map_err(|_| IngestError::NotFound { data_source: name.to_owned() })?;
     let permit = token.append(name)?;
     let mut admission = rooms.ingest.admission();
-    let events = body::read(headers, body, &mut admission, rooms.limits).await?;
-    Ok(rooms.ingest.append(&permit, events, format, admission).await?)
+    let events = body::read(&headers, body, &mut admission, rooms.limits).await?;
+    let counts = rooms.ingest.append(&permit, events, format, admission).await?;
+    let status = match query.last("wait") {
+        Some("true" | "1") => StatusCode::OK,
+        _ => StatusCode::ACCEPTED,
+    };
+    Ok(answer(status, counts))
 }
 
 const NAME_MISSING: RequestError = RequestError::ParameterMissing {

@@ -165,6 +165,19 @@ async fn answers_are_compressed_for_those_who_ask() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    let app = TestApp::start(&project()).await;
+    let body = "x".repeat(30_000_000);
+    for (path, status) in
+        [("/v1/deploy", 501), ("/nowhere", 404), (EVENTS, 413), ("/v0/pipes/rows.json", 413)]
+    {
+        let reply = app.admin().post(path, body.clone()).await;
+        assert!([status, 413].contains(&reply.status.as_u16()), "{path}: {}", reply.text);
+        app.anonymous().post(path, body[..5_000_000].to_owned()).await;
+    }
+}
+
 /// Sends bytes and reads whatever comes until the server closes the connection.
 async fn converse(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = Address::Url(format!("http://{}", app.address())).connect().await;
