@@ -34,7 +34,7 @@ impl Welcome<'_> {
             String::new(),
             format!("  data sources {sources}, pipes {pipes}"),
             format!("  admin token  {}", self.token_place()),
-            "  all tokens   roost token ls".to_owned(),
+            format!("  all tokens   {}", self.token_command()),
         ];
         lines.extend(self.example());
         lines.push(String::new());
@@ -57,6 +57,13 @@ impl Welcome<'_> {
             Some(_) => "the one given in the settings (ROOST_ADMIN_TOKEN)".to_owned(),
             None => Identity::admin_token_file(self.data_directory).display().to_string(),
         }
+    }
+
+    /// The command that shows all tokens of this very server.
+    fn token_command(&self) -> String {
+        let project = shell_word(&self.settings.project.directory);
+        let data = shell_word(self.data_directory);
+        format!("roost token ls --project {project} --data-dir {data}")
     }
 
     /// Two curl lines: one that writes an event, one that reads it back.
