@@ -11,6 +11,7 @@ pub mod extract;
 pub mod layers;
 pub mod parameters;
 pub mod routes;
+mod unread;
 
 use std::sync::Arc;
 

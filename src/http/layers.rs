@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use super::RequestLimits;
+use super::{RequestLimits, unread};
 
 /// The API as one service: a router whose paths may end in a slash.
 pub type Service = NormalizePath<Router>;
@@ -47,7 +47,8 @@ pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
         .layer(cors())
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId));
+        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
+        .layer(axum::middleware::from_fn(unread::close_connection));
     NormalizePathLayer::trim_trailing_slash().layer(router)
 }
 

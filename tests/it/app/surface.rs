@@ -178,6 +178,19 @@ async fn an_answer_reaches_a_client_that_is_still_sending() {
     }
 }
 
+#[tokio::test]
+async fn a_client_is_told_when_its_connection_cannot_be_used_again() {
+    let app = TestApp::start(&project()).await;
+    let (admin, stranger) = (app.admin(), app.anonymous());
+    for _ in 0..20 {
+        let refused = stranger.post(EVENTS, "x".repeat(1_000_000)).await;
+        assert_eq!(refused.status, 403);
+        assert_eq!(refused.header("connection"), "close");
+        let accepted = admin.post(EVENTS, "{\"id\":1,\"page\":\"/\"}").await;
+        assert_eq!(accepted.header("connection"), "", "{}", accepted.text);
+    }
+}
+
 /// Sends bytes and reads whatever comes until the server closes the connection.
 async fn converse(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = Address::Url(format!("http://{}", app.address())).connect().await;
