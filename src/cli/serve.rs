@@ -43,7 +43,12 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let admin = admin_token(settings, identity, directory.path())?;
-    let app = App::start(settings, engine, identity, admin).await?;
+    // Loading a project may be broken off at any point: the next start goes on from there.
+    let app = tokio::select! {
+        app = App::start(settings, engine, identity, admin) => app?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     let address = listener.local_addr().context("cannot read the address that the server listens on")?;
     let welcome = Welcome {
         settings,
