@@ -1,0 +1,1 @@
+SELECT joinGet(concat('ws', '.j'), 'v', 1)

@@ -1,0 +1,1 @@
+WITH 'j' AS q SELECT joinGet(j AS z, 'v', 1)

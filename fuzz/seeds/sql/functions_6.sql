@@ -1,0 +1,1 @@
+SELECT joinGet((j), 'v', 1)

@@ -1,0 +1,1 @@
+SELECT joinGet('a.b.c', 'v', 1)

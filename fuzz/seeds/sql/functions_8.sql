@@ -1,0 +1,1 @@
+SELECT joinGet('\xFF', 'v', 1)

@@ -1,0 +1,1 @@
+SELECT * FROM ws.events(1)

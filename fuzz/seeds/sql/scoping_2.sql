@@ -1,0 +1,1 @@
+WITH events AS (SELECT * FROM events WHERE 1) SELECT * FROM events

@@ -1,0 +1,1 @@
+WITH events AS (SELECT * FROM (WITH q AS (SELECT * FROM events) SELECT * FROM q)) SELECT * FROM events

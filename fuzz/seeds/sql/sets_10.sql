@@ -1,0 +1,1 @@
+SELECT a IN NULL, a IN (true), a IN (NULL)

@@ -1,0 +1,1 @@
+SELECT a IN (b), a IN ((`c`)), a IN ( ( d.e ) )

@@ -1,0 +1,1 @@
+SELECT a IN (SELECT b FROM c), (a, b) IN ((SELECT 1, 2 FROM d)), a IN ((SELECT 1 FROM e) UNION ALL (SELECT 2 FROM f)), a IN (VALUES (1))

@@ -1,0 +1,1 @@
+SELECT a IN b AS c, a IN d e, a IN (f) g

@@ -1,0 +1,4 @@
+SELECT a/**/FROM/**/events--x
+WHERE/* FROM hidden */1 -- JOIN hidden
+# FROM hidden
+// FROM hidden

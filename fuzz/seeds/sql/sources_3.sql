@@ -1,0 +1,1 @@
+SELECT 1 FROM `select` JOIN "from" USING (x), `we``ird`, “wide name”

@@ -1,0 +1,1 @@
+SELECT visits.a FROM events AS visits, visits e

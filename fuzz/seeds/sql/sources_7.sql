@@ -1,0 +1,1 @@
+SELECT q FROM t AS a (q, w), u b(q)
