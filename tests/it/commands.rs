@@ -55,6 +55,12 @@ fn a_good_project_passes_the_check_without_an_engine() {
     assert_eq!(names.len(), 2, "the check leaves nothing behind: {names:?}");
 }
 
+#[test]
+fn this_repository_is_itself_a_project_of_four_good_files() {
+    let output = roost(Path::new(env!("CARGO_MANIFEST_DIR")), &["check"]);
+    assert_eq!(stderr(&output), "4 files: 0 errors, 0 warnings\n", "{}", stdout(&output));
+}
+
 /// A project with an error of every room, and a warning.
 fn broken() -> tempfile::TempDir {
     project(&[
