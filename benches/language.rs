@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use roost::catalog::Workspace;
+use roost::catalog::{Access, Caller, Workspace};
 use roost::datafile::Options;
 use roost::deploy::files::ProjectFile;
 use roost::deploy::{self, Candidate};
@@ -109,15 +109,15 @@ fn render(criterion: &mut Criterion) -> [Measured; 3] {
     let pipe = workspace.pipes.values().next().unwrap();
     let arguments = Arguments::from_pairs(PARAMETERS);
     let environment = Environment::default();
+    let access = Access::everything();
+    let caller = Caller { arguments: &arguments, environment: &environment, access: &access };
     let json = serde_json::to_string(&serde_json::Map::from_iter(
         PARAMETERS.map(|(name, value)| (name.to_owned(), value.into())),
     ))
     .unwrap();
     let mut group = criterion.benchmark_group("a call becomes SQL");
     [
-        measure(&mut group, "render and compose two nodes", || {
-            workspace.compose(pipe, &arguments, &environment).unwrap()
-        }),
+        measure(&mut group, "render and compose two nodes", || workspace.compose(pipe, caller).unwrap()),
         measure(&mut group, "render two nodes", || {
             pipe.nodes
                 .iter()

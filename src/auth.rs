@@ -1,7 +1,7 @@
 //! Who may do what: tokens, and the permits that other rooms ask for.
 //!
 //! In: the text that a caller presented, the grants of the catalog.  Out: a [`Token`] and from it
-//! permits ([`AppendPermit`], [`ReadPermit`]) whose existence is the proof of the right.
+//! permits ([`AppendPermit`], [`ReadPermit`], [`SqlPermit`]) whose existence is the proof of the right.
 //! Promise: texts are compared by digest and never logged; an unknown token, a broken one and a
 //! missing one are told apart from a token without the right, never from each other's contents.
 //! May use: `catalog`, `sql`.
@@ -13,5 +13,5 @@ pub mod token;
 
 pub use error::AuthError;
 pub use identity::{Identity, IdentityError};
-pub use keyring::{AppendPermit, Keyring, ReadPermit, Token};
+pub use keyring::{AppendPermit, Keyring, ReadPermit, SqlPermit, Token};
 pub use token::TokenText;

@@ -5,6 +5,7 @@
 //! snapshots; [`Store`], what was loaded last.  Promise: a reader sees one state of the workspace,
 //! never half of a change.  May use: `syntax`, `schema`, `datafile`, `template`, `sql`, `engine`.
 
+pub mod access;
 pub mod compose;
 pub mod model;
 pub mod store;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use crate::datafile::{NodeName, ResourceName, TokenName};
-pub use compose::{Composed, NodeError};
+pub use access::Access;
+pub use compose::{Caller, Composed, NodeError};
 pub use model::{DataSource, Node, Pipe, ProjectToken, Scope, Workspace};
 pub use store::{ResourceKind, ResourceState, Store, StoreError, StoredResource};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::catalog::{ProjectToken, ResourceName, Scope};
+use crate::catalog::{Access, ProjectToken, ResourceName, Scope};
 
 use super::identity::ADMIN_TOKEN_NAME;
 use super::token::{TokenDigest, token_id};
@@ -35,6 +35,14 @@ pub struct AppendPermit {
 #[derive(Debug, Clone)]
 pub struct ReadPermit {
     pipe: ResourceName,
+    access: Access,
+}
+
+/// The right to run SQL of one's own over what the token reaches. Only [`Token::read_sql`] makes
+/// one.
+#[derive(Debug, Clone)]
+pub struct SqlPermit {
+    access: Access,
 }
 
 impl AppendPermit {
@@ -48,6 +56,18 @@ impl ReadPermit {
     /// The pipe that may be read.
     pub fn pipe(&self) -> &ResourceName {
         &self.pipe
+    }
+
+    /// The row filters that hold in everything the pipe reads.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+}
+
+impl SqlPermit {
+    /// What the SQL may name, and the row filters that hold in it.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 }
 
@@ -136,7 +156,27 @@ impl Token {
     pub fn read_pipe(&self, pipe: ResourceName) -> Result<ReadPermit, AuthError> {
         let action = format!("read the pipe `{pipe}`");
         self.require(&Scope::ReadPipe(pipe.clone()), action)?;
-        Ok(ReadPermit { pipe })
+        Ok(ReadPermit { pipe, access: self.access() })
+    }
+
+    /// Asks for the right to run SQL of one's own; refused where it could name nothing.
+    pub fn read_sql(&self) -> Result<SqlPermit, AuthError> {
+        let access = self.access();
+        if access != Access::nothing() {
+            return Ok(SqlPermit { access });
+        }
+        let (token, action) = (self.name.clone(), "run SQL".to_owned());
+        Err(AuthError::Forbidden { token, action, scope: "DATASOURCES:READ:<data source>".to_owned() })
+    }
+
+    /// What the scopes let a caller read.
+    fn access(&self) -> Access {
+        self.scopes.iter().fold(Access::nothing(), |access, scope| match scope {
+            Scope::Admin => Access::everything(),
+            Scope::ReadDataSource(name) => access.with_data_source(name.clone()),
+            Scope::ReadPipe(name) => access.with_pipe(name.clone()),
+            Scope::AppendDataSource(_) => access,
+        })
     }
 
     fn require(&self, scope: &Scope, action: String) -> Result<(), AuthError> {

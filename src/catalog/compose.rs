@@ -2,12 +2,15 @@
 //!
 //! In: the workspace, a pipe, arguments.  Out: [`Composed`].  Pure.
 //! A name in a node is a node of the same pipe, else a data source or its quarantine, else a pipe,
-//! which answers with its output node; every template on the way sees the caller's parameters.
+//! which answers with its output node; every template on the way sees the caller's parameters, and
+//! every data source on the way is read through the caller's row filter.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{DataSource, Node, Pipe, ResourceName, Workspace};
+use super::{Access, DataSource, Node, Pipe, ResourceName, Workspace};
+use crate::schema;
+use crate::sql::RowFilter;
 use crate::sql::compose::{self, ComposeError, PhysicalName, Query, Resolution, Resolver, Rules, Table};
 use crate::sql::gate::{Author, Gate, Purpose};
 use crate::sql::scan::TableName;
@@ -36,39 +39,51 @@ pub enum NodeError {
     /// The rendered text is not what may run, or names something that is not there.
     #[error(transparent)]
     Sql(#[from] Box<ComposeError>),
+    /// A row filter needs a column that its data source does not have; `ClickHouse` would take one
+    /// of that name from the query around it.
+    #[error(
+        "the row filter of the token reads `{column}`, and the data source `{data_source}` has no such column"
+    )]
+    FilterColumn {
+        /// The filtered data source.
+        data_source: ResourceName,
+        /// The column that is not there.
+        column: String,
+    },
+}
+
+/// What the caller of a pipe brings along.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Values for the parameters of every template on the way.
+    pub arguments: &'a Arguments,
+    /// What templates may know besides.
+    pub environment: &'a Environment,
+    /// What may be read, and which rows of it.
+    pub access: &'a Access,
 }
 
 impl Workspace {
-    /// The SQL of a pipe's output node for these arguments.
-    pub fn compose(
-        &self,
-        pipe: &Pipe,
-        arguments: &Arguments,
-        environment: &Environment,
-    ) -> Result<Composed, NodeError> {
-        self.compose_node(pipe, pipe.output(), arguments, environment)
+    /// The SQL of a pipe's output node for this caller.
+    pub fn compose(&self, pipe: &Pipe, caller: Caller<'_>) -> Result<Composed, NodeError> {
+        self.compose_node(pipe, pipe.output(), caller)
     }
 
     /// Composes a node with placeholders for its parameters, as Tinybird does when it checks a
     /// project: what fails then would fail in every call.
     pub fn check_node(&self, pipe: &Pipe, node: &Node) -> Result<Composed, NodeError> {
         let environment = Environment { mode: Mode::Check, ..Environment::default() };
-        self.compose_node(pipe, node, &Arguments::new(), &environment)
+        let (arguments, access) = (Arguments::new(), Access::everything());
+        let caller = Caller { arguments: &arguments, environment: &environment, access: &access };
+        self.compose_node(pipe, node, caller)
     }
 
-    fn compose_node(
-        &self,
-        pipe: &Pipe,
-        node: &Node,
-        arguments: &Arguments,
-        environment: &Environment,
-    ) -> Result<Composed, NodeError> {
-        let mut names =
-            Names { workspace: self, arguments, environment, settings: BTreeMap::new(), failure: None };
+    fn compose_node(&self, pipe: &Pipe, node: &Node, caller: Caller<'_>) -> Result<Composed, NodeError> {
+        let mut names = Names { workspace: self, caller, settings: BTreeMap::new(), failure: None };
         let sql = names.render(&node.template)?;
         let composed = compose::compose(&sql, &pipe, &mut names, rules());
         if let Some(failure) = names.failure {
-            return Err(failure.into());
+            return Err(failure);
         }
         let composed = composed.map_err(Box::new)?;
         Ok(Composed { sql: composed.sql, settings: names.settings })
@@ -83,16 +98,15 @@ fn rules() -> Rules {
 /// Knows what the names of a workspace are.
 struct Names<'a> {
     workspace: &'a Workspace,
-    arguments: &'a Arguments,
-    environment: &'a Environment,
+    caller: Caller<'a>,
     settings: BTreeMap<String, String>,
-    /// A template that failed while its name was resolved.
-    failure: Option<TemplateError>,
+    /// Why a name that is known could not be resolved.
+    failure: Option<NodeError>,
 }
 
 impl Names<'_> {
     fn render(&mut self, template: &Template) -> Result<String, TemplateError> {
-        let rendered = template.render(self.arguments, self.environment)?;
+        let rendered = template.render(self.caller.arguments, self.caller.environment)?;
         if let Some(threads) = rendered.settings.get("max_threads") {
             self.settings.insert("max_threads".to_owned(), threads.to_string());
         }
@@ -102,10 +116,32 @@ impl Names<'_> {
     fn query<'p>(&mut self, identity: String, template: &Template, scope: &'p Pipe) -> Resolution<&'p Pipe> {
         match self.render(template) {
             Ok(sql) => Resolution::Query(Query { identity, sql, scope }),
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                Resolution::Unknown
+            Err(error) => self.failed(error.into()),
+        }
+    }
+
+    fn failed<Scope>(&mut self, error: NodeError) -> Resolution<Scope> {
+        self.failure.get_or_insert(error);
+        Resolution::Unknown
+    }
+
+    /// The rows of a data source that the caller may read.
+    fn rows<Scope>(&mut self, data_source: &DataSource) -> Resolution<Scope> {
+        let filter = self.caller.access.filter(&data_source.name).cloned();
+        match filter.as_ref().and_then(|filter| missing_column(filter, data_source)) {
+            Some(column) => {
+                self.failed(NodeError::FilterColumn { data_source: data_source.name.clone(), column })
             }
+            None => Resolution::Table(Table { name: physical(&data_source.rows), filter }),
+        }
+    }
+
+    /// A quarantine; none for who may read only some rows of its data source, because a row that
+    /// did not fit cannot be held against a filter.
+    fn quarantine<Scope>(&self, data_source: &DataSource) -> Resolution<Scope> {
+        match self.caller.access.filter(&data_source.name) {
+            Some(_) => Resolution::Unknown,
+            None => Resolution::Table(Table { name: physical(&data_source.quarantine), filter: None }),
         }
     }
 }
@@ -122,8 +158,10 @@ impl<'a> Resolver for Names<'a> {
         if let Some(node) = scope.node(&name.table) {
             return self.query(format!("{}.{}", scope.name, node.name), &node.template, scope);
         }
-        if let Some(table) = workspace.table(&name.table) {
-            return Resolution::Table(table);
+        match workspace.stored(&name.table) {
+            Some(Stored::Rows(data_source)) => return self.rows(data_source),
+            Some(Stored::Quarantine(data_source)) => return self.quarantine(data_source),
+            None => {}
         }
         let found = ResourceName::parse(&name.table).ok().and_then(|name| workspace.pipes.get(&name));
         match found.map(Arc::as_ref).filter(|pipe| pipe.is_readable()) {
@@ -133,17 +171,30 @@ impl<'a> Resolver for Names<'a> {
     }
 }
 
+/// What a table's name in a workspace leads to.
+enum Stored<'a> {
+    Rows(&'a DataSource),
+    Quarantine(&'a DataSource),
+}
+
 impl Workspace {
-    /// The table behind a data source's name, or behind its quarantine's.
-    fn table(&self, name: &str) -> Option<Table> {
-        let find = |name: &str| self.data_sources.get(&ResourceName::parse(name).ok()?);
-        let rows = |data_source: &Arc<DataSource>| data_source.rows.clone();
-        let quarantine = |data_source: &Arc<DataSource>| data_source.quarantine.clone();
-        let table = match find(name) {
-            Some(data_source) => rows(data_source),
-            None => find(name.strip_suffix("_quarantine")?).map(quarantine)?,
-        };
-        let name = PhysicalName { database: table.database().to_owned(), table: table.table().to_owned() };
-        Some(Table { name, filter: None })
+    /// The data source of this name, or the one whose quarantine it is.
+    fn stored(&self, name: &str) -> Option<Stored<'_>> {
+        let find = |name: &str| self.data_sources.get(&ResourceName::parse(name).ok()?).map(Arc::as_ref);
+        match find(name) {
+            Some(data_source) => Some(Stored::Rows(data_source)),
+            None => find(name.strip_suffix("_quarantine")?).map(Stored::Quarantine),
+        }
     }
+}
+
+fn physical(table: &schema::TableName) -> PhysicalName {
+    PhysicalName { database: table.database().to_owned(), table: table.table().to_owned() }
+}
+
+/// The first column that the filter reads and the data source does not have.
+fn missing_column(filter: &RowFilter, data_source: &DataSource) -> Option<String> {
+    let is_there =
+        |name: &String| data_source.table.columns.iter().any(|column| column.name.as_str() == name);
+    filter.columns().iter().find(|name| !is_there(name)).cloned()
 }

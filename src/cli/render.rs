@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::catalog::{Node, Pipe, ResourceName, Workspace};
+use crate::catalog::{Access, Caller, Node, Pipe, ResourceName, Workspace};
 use crate::clock::Clock;
 use crate::datafile::Options;
 use crate::deploy;
@@ -54,9 +54,11 @@ pub(super) fn run(arguments: &RenderArguments) -> anyhow::Result<()> {
     let workspace = deploy::read(&arguments.project, &Options::default(), empty)?.workspace;
     let pipe = find_pipe(&workspace, name)?;
     let sent = Arguments::from_pairs(arguments.parameters.iter().cloned());
+    let access = Access::everything();
+    let caller = Caller { arguments: &sent, environment: &environment, access: &access };
     let composed = match &arguments.node {
-        Some(node) => workspace.compose(&answering_with(pipe, node)?, &sent, &environment),
-        None => workspace.compose(pipe, &sent, &environment),
+        Some(node) => workspace.compose(&answering_with(pipe, node)?, caller),
+        None => workspace.compose(pipe, caller),
     };
     say(composed.with_context(|| format!("cannot render {name}"))?.sql);
     Ok(())

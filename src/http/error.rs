@@ -162,6 +162,7 @@ fn query_status(error: &QueryError) -> StatusCode {
             chosen.filter(|status| !status.is_informational()).unwrap_or(StatusCode::BAD_REQUEST)
         }
         QueryError::Sql(_) => StatusCode::BAD_REQUEST,
+        QueryError::Filter(_) => StatusCode::FORBIDDEN,
         QueryError::Engine { code, .. } => engine_status(*code),
         QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -22,6 +22,9 @@ pub enum QueryError {
     /// The rendered SQL is not what may run, or names something that is not there.
     #[error(transparent)]
     Sql(Box<ComposeError>),
+    /// The token's row filter does not fit the data source that is read.
+    #[error("{0}")]
+    Filter(String),
     /// The engine refused the query.
     #[error("{}", client_text(.message))]
     Engine {
@@ -48,6 +51,7 @@ impl From<NodeError> for QueryError {
         match error {
             NodeError::Template(error) => Self::Template(error),
             NodeError::Sql(error) => Self::Sql(error),
+            error @ NodeError::FilterColumn { .. } => Self::Filter(error.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::admission::{Gate, Running};
 use super::call::{Call, Denormals, OutputFormat, OutputSettings, WideIntegers};
 use super::error::QueryError;
 use crate::catalog::compose::MAX_SQL_BYTES;
-use crate::catalog::{Catalog, Composed, Pipe, ResourceName, Workspace};
+use crate::catalog::{Caller, Catalog, Composed, Pipe, ResourceName, Workspace};
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::{EngineClient, EngineError, Query, Rows};
@@ -53,7 +53,9 @@ impl Queries {
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
-        let composed = workspace.compose(pipe, &call.arguments, &self.environment())?;
+        let environment = self.environment();
+        let (arguments, access) = (&call.arguments, call.permit.access());
+        let composed = workspace.compose(pipe, Caller { arguments, environment: &environment, access })?;
         let query = self.query(composed, call.format, call.output);
         let running = self.gate.enter().await?;
         let rows = self.engine.query(query).await?;

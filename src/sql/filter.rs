@@ -45,6 +45,14 @@ impl RowFilter {
         &self.columns
     }
 
+    /// The filter of the rows that both let through.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.text = format!("({}) AND ({})", self.text, other.text);
+        self.columns.extend(other.columns);
+        self
+    }
+
     /// The condition.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -71,6 +79,14 @@ mod tests {
             RowFilter::parse("a = 'b' AND `c d` IN (1, e.f) OR lower(\"g\") = lower(h) AND i IS NULL")
                 .unwrap();
         assert_eq!(filter.columns(), ["a", "c d", "e", "g", "h", "i"]);
+    }
+
+    #[test]
+    fn two_filters_hold_together() {
+        let both = RowFilter::parse("a = 1 OR b = 2").unwrap().and(RowFilter::parse("c = 3").unwrap());
+        assert_eq!(both.as_str(), "(a = 1 OR b = 2) AND (c = 3)");
+        assert_eq!(both.columns(), ["a", "b", "c"]);
+        assert_eq!(RowFilter::parse(both.as_str()).unwrap(), both, "what comes out is a filter again");
     }
 
     #[test]
