@@ -43,6 +43,11 @@ pub struct Scan {
     pub names: Vec<Span>,
     /// SETTINGS clauses, the word included.
     pub settings: Vec<Span>,
+    /// The table that leads the query: the leftmost one of its outermost FROM, looked for inside
+    /// subqueries and common table expressions. Rows that arrive there set off a materialized view.
+    pub leading: Option<TableName>,
+    /// UNION, INTERSECT and EXCEPT between the outermost SELECTs.
+    pub set_operations: Vec<Span>,
     /// Lambdas with an alias: in `ClickHouse` they replace the function of that name everywhere below.
     pub lambdas: Vec<NamedLambda>,
 }
@@ -145,6 +150,10 @@ pub(super) struct Scanner<'a> {
     scopes: Scopes,
     found: Scan,
     depth: usize,
+    /// The table that leads the query or source that was read last.
+    leading: Option<TableName>,
+    /// The tables that lead the common table expressions read so far, the latest last.
+    leading_of_common_tables: Vec<(String, Option<TableName>)>,
     /// In a later SELECT of a UNION: the bindings that it has from the first one if it has no WITH.
     inherited: Option<Range<usize>>,
 }
@@ -153,7 +162,15 @@ impl<'a> Scanner<'a> {
     /// Fails on the first token that is broken in itself.
     pub(super) fn new(text: &'a str) -> Result<Self, SqlError> {
         let cursor = Cursor::new(text)?;
-        Ok(Self { cursor, scopes: Scopes::new(), found: Scan::default(), depth: 0, inherited: None })
+        Ok(Self {
+            cursor,
+            scopes: Scopes::new(),
+            found: Scan::default(),
+            depth: 0,
+            leading: None,
+            leading_of_common_tables: Vec::new(),
+            inherited: None,
+        })
     }
 
     /// Reads one expression without an alias.
@@ -165,6 +182,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn finish(mut self) -> Scan {
         self.close_select();
         let mut found = self.found;
+        found.leading = self.leading;
         found.tables.sort_by_key(|table| table.span);
         found
     }

@@ -5,7 +5,9 @@
 //! by name.  Not here: whether tables, functions and settings are allowed.  May use: `scan`.
 
 use super::error::{Situation, SqlError};
-use super::scan::{DictionaryUse, FunctionUse, NamedLambda, Scan, Scanner, TableFunction, TableReference};
+use super::scan::{
+    DictionaryUse, FunctionUse, NamedLambda, Scan, Scanner, TableFunction, TableName, TableReference,
+};
 use super::token::Symbol;
 use crate::syntax::Span;
 
@@ -77,6 +79,16 @@ impl<'a> Statement<'a> {
     /// The tables it reads, in the order of the text.
     pub fn tables(&self) -> &[TableReference] {
         &self.scan.tables
+    }
+
+    /// The table that leads it: see [`Scan::leading`].
+    pub fn leading(&self) -> Option<&TableName> {
+        self.scan.leading.as_ref()
+    }
+
+    /// UNION, INTERSECT and EXCEPT between its outermost SELECTs.
+    pub fn set_operations(&self) -> &[Span] {
+        &self.scan.set_operations
     }
 
     /// The table functions it uses.
@@ -189,6 +201,45 @@ mod tests {
         assert_eq!(statement.kind(), Kind::Select);
         assert_eq!(statement.format().unwrap().name, "JSON");
         assert_eq!(Statement::parse("SELECT format FROM t").unwrap().format(), None);
+    }
+
+    #[test]
+    fn one_table_leads_however_deep_it_stands() {
+        let leading = |text: &str| {
+            let statement = Statement::parse(text).unwrap();
+            statement.leading().map_or("nothing".to_owned(), ToString::to_string)
+        };
+        for text in [
+            "SELECT (SELECT max(x) FROM b) FROM a WHERE y IN (SELECT y FROM c)",
+            "FROM a SELECT 1",
+            "SELECT * FROM (SELECT * FROM a JOIN b USING x) AS q, c",
+            "SELECT * FROM (a JOIN b USING x) JOIN c USING x",
+            "SELECT * FROM a ARRAY JOIN [1] AS i LEFT JOIN (SELECT * FROM b) AS b ON a.x = b.x",
+            "WITH z AS (SELECT * FROM a), y AS (SELECT * FROM z) SELECT * FROM y JOIN b USING x",
+            "WITH (SELECT 1 FROM b) AS n SELECT * FROM a",
+            "SELECT * FROM view(SELECT * FROM a)",
+            "(SELECT * FROM a) UNION ALL (SELECT * FROM b)",
+            "SELECT 1 FROM a HAVING count() > (SELECT 1 FROM b) ORDER BY (SELECT 1 FROM c)",
+        ] {
+            assert_eq!(leading(text), "a", "{text}");
+        }
+        for text in [
+            "SELECT 1",
+            "SELECT * FROM numbers(2), a",
+            "SELECT 1 IN a",
+            "WITH a AS (SELECT 1) SELECT * FROM a",
+        ] {
+            assert_eq!(leading(text), "nothing", "{text}");
+        }
+        assert_eq!(leading("SELECT * FROM d.t"), "d.t");
+    }
+
+    #[test]
+    fn only_set_operations_of_the_outermost_query_count() {
+        let count = |text: &str| Statement::parse(text).unwrap().set_operations().len();
+        assert_eq!(count("SELECT 1 UNION ALL SELECT 2 EXCEPT SELECT 3"), 2);
+        assert_eq!(count("SELECT * FROM (SELECT 1 UNION ALL SELECT 2)"), 0);
+        assert_eq!(count("WITH a AS (SELECT 1 UNION ALL SELECT 2) SELECT * FROM a"), 0);
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct Select {
     sets: Vec<SetName>,
     /// How many lambda bodies are open: aliases in them are not seen outside.
     lambdas: usize,
+    /// The table that leads its FROM.
+    leading: Option<TableName>,
 }
 
 /// An alias or a common table expression, with what stands in it.
@@ -172,6 +174,18 @@ impl Scopes {
 
     pub(super) fn open_select(&mut self) {
         self.selects.push(Select { mark: self.bindings.len(), ..Select::default() });
+    }
+
+    /// Notes the table that leads the FROM of the current SELECT.
+    pub(super) fn lead(&mut self, table: Option<TableName>) {
+        if let Some(select) = self.selects.last_mut() {
+            select.leading = table;
+        }
+    }
+
+    /// The table that leads the current SELECT.
+    pub(super) fn take_leading(&mut self) -> Option<TableName> {
+        self.selects.last_mut().and_then(|select| select.leading.take())
     }
 
     /// Ends a SELECT and hands out the names on the right of IN that are tables.

@@ -16,6 +16,9 @@ pub(super) enum SetOperations {
     UnionAll,
 }
 
+/// The depth of the query that a statement consists of.
+const OUTERMOST: usize = 1;
+
 /// Whether the definition of a common table expression sees its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Definition {
@@ -82,12 +85,14 @@ impl Scanner<'_> {
         if outer.is_some() || self.scopes.has_recursive_since(mark) {
             self.scopes.release(mark);
         }
+        let leading = self.leading.take();
         let inherited = outer.clone().unwrap_or(mark..self.scopes.mark());
         if let Some(name) = recursive {
             self.scopes.bind(name.to_owned(), Meaning::RecursiveTable);
         }
         let allowed = if recursive.is_some() { SetOperations::UnionAll } else { SetOperations::Any };
         self.set_operations(&inherited, allowed)?;
+        self.leading = leading;
         self.inherited = outer;
         self.scopes.release(mark);
         Ok(())
@@ -103,6 +108,9 @@ impl Scanner<'_> {
             let is_union_all = self.cursor.is_word(0, "UNION") && self.cursor.is_word(1, "ALL");
             if allowed == SetOperations::UnionAll && !is_union_all {
                 return Err(self.cursor.unexpected("UNION ALL in a recursive definition"));
+            }
+            if self.depth == OUTERMOST {
+                self.found.set_operations.push(self.cursor.span());
             }
             self.cursor.advance(1);
             self.cursor.eat_one_of(&["ALL", "DISTINCT"]);
@@ -126,13 +134,16 @@ impl Scanner<'_> {
         }
         if self.cursor.is_word(0, "VALUES") && self.cursor.is(1, Symbol::OpenParenthesis) {
             self.cursor.advance(1);
-            return self.expressions();
+            self.expressions()?;
+            self.leading = None;
+            return Ok(());
         }
         let inherited = std::mem::take(&mut self.inherited);
         let has_with = self.cursor.is_word(0, "WITH");
         let hidden = self.scopes.hide(inherited.clone().filter(|_| has_with).unwrap_or_default());
         self.scopes.open_select();
         self.select()?;
+        self.leading = self.scopes.take_leading();
         self.close_select();
         self.scopes.unhide(inherited.as_ref().map_or(0, |range| range.start), hidden);
         self.inherited = inherited;
@@ -249,6 +260,7 @@ impl Scanner<'_> {
         let from = self.scopes.beginning();
         self.nested(|scanner| scanner.chain(own_name))?;
         self.close_parenthesis()?;
+        self.leading_of_common_tables.push((name.clone(), self.leading.take()));
         self.scopes.define(name.clone(), meaning, from);
         self.scopes.bind(name, meaning);
         Ok(())

@@ -11,16 +11,21 @@ impl Scanner<'_> {
     /// Everything between FROM and the next clause.
     pub(super) fn sources(&mut self) -> Result<(), SqlError> {
         self.source()?;
-        self.joins()
+        self.joins()?;
+        self.scopes.lead(self.leading.take());
+        Ok(())
     }
 
+    /// What is joined to a source, which goes on leading.
     fn joins(&mut self) -> Result<(), SqlError> {
+        let leading = self.leading.take();
         loop {
             if self.cursor.eat(Symbol::Comma) {
                 self.source()?;
             } else if self.cursor.is_one_of(0, words::JOIN) {
                 self.join()?;
             } else {
+                self.leading = leading;
                 return Ok(());
             }
         }
@@ -101,10 +106,18 @@ impl Scanner<'_> {
         let name = TableName { table: parts.pop().unwrap_or_default(), database: parts.pop() };
         let (alias, modifiers) = self.table_suffix()?;
         self.scopes.mention(&name.table);
-        if !self.scopes.is_common_table(&name) {
+        self.leading = Some(name.clone());
+        if self.scopes.is_common_table(&name) {
+            self.leading = self.leading_of_common_table(&name.table);
+        } else {
             self.found.tables.push(TableReference { span, name, place: Place::From { alias, modifiers } });
         }
         Ok(())
+    }
+
+    fn leading_of_common_table(&self, name: &str) -> Option<TableName> {
+        let mut known = self.leading_of_common_tables.iter().rev();
+        known.find(|(known, _)| known == name).and_then(|(_, leading)| leading.clone())
     }
 
     fn table_function(&mut self, name: String, span: Span) -> Result<(), SqlError> {
@@ -114,6 +127,7 @@ impl Scanner<'_> {
             self.view()?;
         } else {
             self.table_function_arguments()?;
+            self.leading = None;
         }
         self.close_parenthesis()?;
         let arguments = Span::new(start, self.cursor.end());
