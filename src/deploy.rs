@@ -12,6 +12,8 @@ pub mod files;
 mod names;
 pub mod plan;
 mod problems;
+mod rehearsal;
+mod views;
 
 use std::path::Path;
 
@@ -35,12 +37,16 @@ pub async fn load_project(
     store: &Store,
 ) -> Result<Workspace, DeployError> {
     let workspace = empty_workspace(workspace_id, &settings.workspace.name);
-    let candidate = read(&settings.project.directory, &Options::default(), workspace)?;
+    let mut candidate = read(&settings.project.directory, &Options::default(), workspace)?;
+    let stored = store.resources(workspace_id).await?;
+    if candidate.has_changed(&stored) {
+        rehearsal::rehearse(&mut candidate, engine).await?;
+    }
     let problems = &candidate.problems;
     for warning in problems.diagnostics() {
         tracing::warn!("{}", render::plain(problems.sources(), warning));
     }
-    apply::apply(&candidate, engine, store).await?;
+    apply::apply(&candidate, &stored, engine, store).await?;
     Ok(candidate.workspace)
 }
 

@@ -12,6 +12,6 @@ pub mod error;
 mod socket;
 pub mod supervisor;
 
-pub use client::{EngineClient, Location, Query, Rows};
+pub use client::{EngineClient, Location, Query, Rows, profile_clause};
 pub use error::EngineError;
 pub use supervisor::{ChildOptions, Supervisor};

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod expression;
 pub mod json_path;
 pub mod kafka;
+pub mod materialization;
 pub mod quarantine;
 pub mod quoting;
 pub mod spelling;

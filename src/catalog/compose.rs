@@ -5,7 +5,7 @@
 //! which answers with its output node; every template on the way sees the caller's parameters, and
 //! every data source on the way is read through the caller's row filter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Access, DataSource, Node, Pipe, ResourceName, Workspace};
@@ -28,6 +28,8 @@ pub struct Composed {
     pub sql: String,
     /// Engine settings that the templates ask for.
     pub settings: BTreeMap<String, String>,
+    /// The tables that it reads.
+    pub tables: BTreeSet<PhysicalName>,
 }
 
 /// Why a node has no SQL.
@@ -69,6 +71,17 @@ impl Workspace {
         self.compose_node(pipe, pipe.output(), caller)
     }
 
+    /// The SQL of a node that nobody calls: every parameter has its default.
+    pub fn compose_uncalled(&self, pipe: &Pipe, node: &Node) -> Result<Composed, NodeError> {
+        let (arguments, environment) = (Arguments::new(), Environment::default());
+        let access = Access::everything();
+        self.compose_node(
+            pipe,
+            node,
+            Caller { arguments: &arguments, environment: &environment, access: &access },
+        )
+    }
+
     /// Composes a node with placeholders for its parameters, as Tinybird does when it checks a
     /// project: what fails then would fail in every call.
     pub fn check_node(&self, pipe: &Pipe, node: &Node) -> Result<Composed, NodeError> {
@@ -86,7 +99,7 @@ impl Workspace {
             return Err(failure);
         }
         let composed = composed.map_err(Box::new)?;
-        Ok(Composed { sql: composed.sql, settings: names.settings })
+        Ok(Composed { sql: composed.sql, settings: names.settings, tables: composed.tables })
     }
 }
 

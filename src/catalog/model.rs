@@ -23,6 +23,8 @@ pub struct Workspace {
     pub data_sources: BTreeMap<ResourceName, Arc<DataSource>>,
     /// Pipes by name; a pipe with a `VERSION n` also under `name__vn`.
     pub pipes: BTreeMap<ResourceName, Arc<Pipe>>,
+    /// Its materialized views, by the pipe that holds each: a pipe has at most one.
+    pub views: BTreeMap<ResourceName, View>,
     /// What the project's TOKEN lines grant, by the token's name.
     pub tokens: Vec<ProjectToken>,
 }
@@ -64,6 +66,17 @@ pub enum Publication {
     Nobody,
 }
 
+/// A materialized view: the rows of a node, kept in a data source while rows come into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The node that is evaluated over new rows.
+    pub node: NodeName,
+    /// The table whose new rows set it off: that of a data source, or its quarantine.
+    pub source: TableName,
+    /// The data source that its rows go to.
+    pub target: ResourceName,
+}
+
 /// One node: SQL, templated or not.
 #[derive(Debug)]
 pub struct Node {
@@ -71,6 +84,31 @@ pub struct Node {
     pub name: NodeName,
     /// Its compiled SQL.
     pub template: Template,
+}
+
+impl Workspace {
+    /// The same workspace with its tables in another database.
+    #[must_use]
+    pub fn in_database(&self, database: &str) -> Self {
+        let moved = |table: &TableName| TableName::new(database, table.table());
+        let data_source = |data_source: &DataSource| DataSource {
+            name: data_source.name.clone(),
+            table: data_source.table.clone(),
+            rows: moved(&data_source.rows),
+            quarantine: moved(&data_source.quarantine),
+        };
+        let view = |view: &View| View { source: moved(&view.source), ..view.clone() };
+        let data_sources = self.data_sources.iter();
+        Self {
+            id: self.id,
+            name: self.name.clone(),
+            database: database.to_owned(),
+            data_sources: data_sources.map(|(name, it)| (name.clone(), Arc::new(data_source(it)))).collect(),
+            pipes: self.pipes.clone(),
+            views: self.views.iter().map(|(pipe, it)| (pipe.clone(), view(it))).collect(),
+            tokens: self.tokens.clone(),
+        }
+    }
 }
 
 impl Pipe {

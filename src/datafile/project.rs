@@ -148,7 +148,8 @@ impl<'a> Assembly<'a> {
                 self.project.tests.push(TestFile { pipe: pipe.to_owned(), path: file.path.to_owned() });
             }
             Role::Legacy => {
-                let source = self.sources.add(file.path, file.text);
+                // Its text may be a token, and problems are printed with the text around them.
+                let source = self.sources.add(file.path, "");
                 let message = "files of this kind belong to Classic and are ignored";
                 self.diagnostics.push(Diagnostic::warning("classic", source, Span::at(0), message));
             }

@@ -10,20 +10,20 @@ use serde::Deserialize;
 
 use super::plan::{Plan, Tables};
 use super::{Candidate, DeployError};
-use crate::catalog::Store;
+use crate::catalog::{Store, StoredResource};
 use crate::engine::{EngineClient, EngineError};
 use crate::schema::{ddl, quoting};
 
 /// Brings the engine to the candidate's state; does nothing where it is there already.
 pub(super) async fn apply(
     candidate: &Candidate,
+    stored: &[StoredResource],
     engine: &EngineClient,
     store: &Store,
 ) -> Result<(), DeployError> {
     let workspace = &candidate.workspace;
-    let stored = store.resources(workspace.id).await?;
     let tables = read_tables(engine, &workspace.database).await?;
-    let plan = Plan::make(candidate, &stored, &tables)?;
+    let plan = Plan::make(candidate, stored, &tables)?;
     for warning in &plan.warnings {
         tracing::warn!("{warning}");
     }

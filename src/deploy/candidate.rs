@@ -11,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::files::ProjectFile;
-use super::{Problems, names};
+use super::rehearsal::Finding;
+use super::views::{InferredTarget, ViewPlace};
+use super::{Problems, names, views};
 use crate::catalog::model::Publication;
 use crate::catalog::{
     DataSource, Node, Pipe, ProjectToken, ResourceKind, ResourceName, ResourceState, Scope, StoredResource,
@@ -20,7 +22,7 @@ use crate::catalog::{
 use crate::datafile::pipe::{NodeKind, Publication as Visible};
 use crate::datafile::project::{self, Project, Right};
 use crate::datafile::{self, DatasourceDefinition, Kind, Permission, PipeDefinition};
-use crate::schema::TableName;
+use crate::schema::{Engine, Table, TableName};
 use crate::syntax::{Diagnostic, Source, SourceId};
 use crate::template::{Template, TemplateError};
 
@@ -35,6 +37,10 @@ pub struct Candidate {
     pub problems: Problems,
     /// The file of each data source.
     files: BTreeMap<String, String>,
+    /// Targets of views whose columns are not known yet; the snapshot shows them without any.
+    pub(super) inferred: BTreeMap<ResourceName, InferredTarget>,
+    /// Where each view stands, by its pipe.
+    places: BTreeMap<ResourceName, ViewPlace>,
 }
 
 impl Candidate {
@@ -59,7 +65,9 @@ impl Candidate {
             }
         }
         candidate.workspace.tokens = tokens(&project);
+        candidate.add_inferred_targets(&project);
         names::check(&candidate.workspace, &project, files, &mut problems);
+        candidate.add_views(&project, files, &mut problems);
         problems.sort();
         if problems.has_error() {
             return Err(problems);
@@ -69,21 +77,66 @@ impl Candidate {
     }
 
     fn empty(workspace: Workspace) -> Self {
-        Self { workspace, resources: Vec::new(), problems: Problems::default(), files: BTreeMap::new() }
+        Self {
+            workspace,
+            resources: Vec::new(),
+            problems: Problems::default(),
+            files: BTreeMap::new(),
+            inferred: BTreeMap::new(),
+            places: BTreeMap::new(),
+        }
     }
 
     fn add_data_source(&mut self, definition: &DatasourceDefinition, file: &Source) {
-        let name = definition.name.clone();
-        let table =
-            |suffix: &str| TableName::new(self.workspace.database.as_str(), format!("{name}{suffix}"));
-        let (rows, quarantine) = (table(""), table("_quarantine"));
         // A table's serde form is plain data and always serialises.
         let stored = serde_json::to_string(&definition.table).unwrap_or_default();
-        self.record(ResourceKind::Datasource, &name, stored, file);
-        self.files.insert(name.to_string(), file.name.clone());
-        let data_source =
-            DataSource { name: name.clone(), table: definition.table.clone(), rows, quarantine };
-        self.workspace.data_sources.insert(name, Arc::new(data_source));
+        self.record(ResourceKind::Datasource, &definition.name, stored, file);
+        self.files.insert(definition.name.to_string(), file.name.clone());
+        self.show(&definition.name, definition.table.clone());
+    }
+
+    /// Puts a data source into the snapshot.
+    fn show(&mut self, name: &ResourceName, table: Table) {
+        let named =
+            |suffix: &str| TableName::new(self.workspace.database.as_str(), format!("{name}{suffix}"));
+        let (rows, quarantine) = (named(""), named("_quarantine"));
+        let data_source = DataSource { name: name.clone(), table, rows, quarantine };
+        self.workspace.data_sources.insert(name.clone(), Arc::new(data_source));
+    }
+
+    /// Shows the targets that only Classic pipes describe, so that their names lead somewhere.
+    fn add_inferred_targets(&mut self, project: &Project) {
+        self.inferred = views::inferred_targets(project);
+        for name in self.inferred.keys().cloned().collect::<Vec<_>>() {
+            let unknown =
+                Table { columns: Vec::new(), engine: Engine::merge_tree(None), indexes: Vec::new() };
+            self.show(&name, unknown);
+        }
+    }
+
+    fn add_views(&mut self, project: &Project, files: &[ProjectFile], problems: &mut Problems) {
+        let declared = names::declared(files);
+        let views = views::read(&self.workspace, project, |name| declared.contains(name), problems);
+        self.workspace.views = views;
+        self.places = views::declared(project).map(|view| (view.pipe.clone(), view.place())).collect();
+    }
+
+    /// Adds what was found out about the view of a pipe.
+    pub(super) fn report_view(&mut self, pipe: &ResourceName, finding: &Finding) {
+        if let Some(&place) = self.places.get(pipe) {
+            self.problems.add(finding.diagnostic(place));
+        }
+    }
+
+    /// Gives a target that only a Classic pipe describes its columns.
+    pub(super) fn settle_target(&mut self, name: &ResourceName, table: Table) {
+        let Some(inferred) = self.inferred.remove(name) else { return };
+        let Some(place) = self.places.get(&inferred.pipe) else { return };
+        let file = self.problems.sources().get(place.source).clone();
+        let stored = serde_json::to_string(&table).unwrap_or_default();
+        self.record(ResourceKind::Datasource, name, stored, &file);
+        self.files.insert(name.to_string(), file.name);
+        self.show(name, table);
     }
 
     fn add_pipe(&mut self, pipe: Pipe, definition: &PipeDefinition, file: &Source) {
@@ -103,6 +156,11 @@ impl Candidate {
             content_hash: content_hash(&file.text),
             definition,
         });
+    }
+
+    /// True unless every resource is recorded as it is declared, with the columns of every target.
+    pub(super) fn has_changed(&self, stored: &[StoredResource]) -> bool {
+        !self.inferred.is_empty() || !self.resources.iter().all(|resource| stored.contains(resource))
     }
 
     /// The data source with this name.

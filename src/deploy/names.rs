@@ -40,7 +40,7 @@ pub(super) fn check(
 }
 
 /// The names that the files stand for, broken or not.
-fn declared(files: &[ProjectFile]) -> HashSet<&str> {
+pub(super) fn declared(files: &[ProjectFile]) -> HashSet<&str> {
     let roles = files.iter().map(|file| Role::of(&file.path));
     roles.filter_map(|role| if let Role::Datafile { name, .. } = role { Some(name) } else { None }).collect()
 }

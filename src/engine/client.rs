@@ -101,6 +101,28 @@ impl Query {
         self.settings.push((name.to_owned(), format!("{value}")));
         self
     }
+
+    /// Adds the settings that the SQL of a project needs.
+    #[must_use]
+    pub fn with_profile(self) -> Self {
+        PROFILE.iter().fold(self, |query, (name, value)| query.with_setting(name, value))
+    }
+}
+
+/// What real projects need of ClickHouse, on every query: Tinybird's own profile.
+const PROFILE: [(&str, &str); 6] = [
+    ("session_timezone", "UTC"),
+    ("joined_subquery_requires_alias", "0"),
+    ("allow_suspicious_types_in_group_by", "1"),
+    ("allow_suspicious_types_in_order_by", "1"),
+    ("allow_dynamic_type_in_join_keys", "1"),
+    ("date_time_input_format", "best_effort"),
+];
+
+/// The settings that the SQL of a project needs, as a clause behind an `INSERT … SELECT`.
+pub fn profile_clause() -> String {
+    let settings = PROFILE.map(|(name, value)| format!("{name} = '{value}'"));
+    format!("SETTINGS {}", settings.join(", "))
 }
 
 /// A result on its way: bytes of one document in the asked format.
@@ -181,7 +203,13 @@ impl EngineClient {
         &self,
         sql: impl Into<String>,
     ) -> Result<Vec<T>, EngineError> {
-        let query = Query::new(sql, "JSONEachRow").with_setting("output_format_json_quote_64bit_integers", 0);
+        self.read(Query::new(sql, "")).await
+    }
+
+    /// The same for a query with settings; its format does not count.
+    pub async fn read<T: serde::de::DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, EngineError> {
+        let query = Query { format: "JSONEachRow".to_owned(), ..query };
+        let query = query.with_setting("output_format_json_quote_64bit_integers", 0);
         let bytes = self.query(query).await?.collect().await?;
         let read = |line: &[u8]| serde_json::from_slice(line);
         let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());

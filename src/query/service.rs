@@ -32,16 +32,6 @@ pub struct Answer {
     running: Running,
 }
 
-/// What real projects need of ClickHouse, on every query: Tinybird's own profile.
-const PROFILE: [(&str, &str); 6] = [
-    ("session_timezone", "UTC"),
-    ("joined_subquery_requires_alias", "0"),
-    ("allow_suspicious_types_in_group_by", "1"),
-    ("allow_suspicious_types_in_order_by", "1"),
-    ("allow_dynamic_type_in_join_keys", "1"),
-    ("date_time_input_format", "best_effort"),
-];
-
 impl Queries {
     /// A service over the catalog's present and future snapshots.
     pub fn new(catalog: Arc<Catalog>, engine: EngineClient, settings: config::Query, clock: Clock) -> Self {
@@ -70,10 +60,7 @@ impl Queries {
     /// The call of the engine. It names no database: every table in the SQL is qualified, and a
     /// bare name that slipped through would find nothing.
     fn query(&self, composed: Composed, format: OutputFormat, output: OutputSettings) -> Query {
-        let mut query = Query::new(composed.sql, format.engine_name());
-        for (name, value) in PROFILE {
-            query = query.with_setting(name, value);
-        }
+        let mut query = Query::new(composed.sql, format.engine_name()).with_profile();
         for (name, value) in composed.settings {
             query = query.with_setting(&name, value);
         }

@@ -19,4 +19,5 @@ mod stops;
 mod surface;
 mod tokens;
 mod tutorial;
+mod views;
 mod volume;

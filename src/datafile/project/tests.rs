@@ -37,6 +37,13 @@ fn a_project_holds_its_resources_by_name() {
 }
 
 #[test]
+fn a_file_that_may_be_a_token_is_named_but_not_shown() {
+    let (_, problems) = assembled(&[("admin.token", "p.secret.text")]);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].contains("admin.token") && !problems[0].contains("secret"), "{}", problems[0]);
+}
+
+#[test]
 fn the_rights_of_a_token_are_collected_from_all_files() {
     let (project, _) = assembled(&[("events.datasource", EVENTS), ("top.pipe", TOP)]);
     let tokens = project.tokens();
