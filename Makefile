@@ -3,10 +3,13 @@
 # Extra flags of `roost serve`, as in: make run ARGS="--port 8080"
 ARGS ?=
 
+# How long each fuzz target runs.
+SECONDS ?= 240
+
 # A recipe that needs the engine library starts with this; the first time it is fetched.
 WITH_ENGINE = ROOST_ENGINE_LIB=$$(tools/engine.sh) && export ROOST_ENGINE_LIB
 
-.PHONY: help engine run test lint bench clean
+.PHONY: help engine run test lint bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
@@ -26,10 +29,17 @@ lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	cargo check --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked --no-default-features
 	tools/lint.sh
 
 bench: ## what the language costs, beside work that everybody knows
 	cargo bench --bench language
+
+fuzz: ## run each fuzz target for SECONDS (240); wants a nightly compiler and cargo-fuzz
+	@for target in datafile template sql; do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/seeds/$$target -- -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 clean: ## remove what cargo built; the data directory and the cache stay
 	cargo clean
