@@ -112,6 +112,14 @@ impl Template {
         &self.program.inventory.parameters
     }
 
+    /// What the tags of a template mention, as Tinybird describes parameters, whether or not the
+    /// template compiles: literals that stand where a parameter could, too.
+    pub fn describe(sql: &str) -> Vec<Map<String, Json>> {
+        let Some(body) = sql.trim().strip_prefix('%') else { return Vec::new() };
+        let Ok(parsed) = parser::parse(body, 0) else { return Vec::new() };
+        params::described(parsed.scans)
+    }
+
     /// Names of tables that the template uses whatever a request sends.
     pub fn tables(&self) -> &[String] {
         &self.program.inventory.tables

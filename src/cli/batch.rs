@@ -8,10 +8,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::template::params::UsedIn;
-use crate::template::{
-    ArgumentValue, Arguments, Environment, Mode, Parameter, Rendered, Template, TemplateError,
-};
+use crate::template::{ArgumentValue, Arguments, Environment, Mode, Rendered, Template, TemplateError};
 
 use super::console::say;
 
@@ -87,7 +84,7 @@ fn answer(line: &str, environment: &Environment) -> Answer {
         }
     };
     let template = Template::compile(&task.template);
-    let vars = template.as_ref().ok().map(|template| template.parameters().iter().map(described).collect());
+    let vars = Some(Template::describe(&task.template));
     let outcome: Outcome = match template.and_then(|template| render(&template, &task, environment)) {
         Ok(rendered) => rendered.into(),
         Err(error) => error.into(),
@@ -118,20 +115,6 @@ fn argument(value: &Value) -> ArgumentValue {
         },
         other => ArgumentValue::Json(other.clone()),
     }
-}
-
-/// A parameter as Tinybird describes it: what the author says stands beside name, type and default.
-fn described(parameter: &Parameter) -> Map<String, Value> {
-    let Parameter { name, kind, default, attributes, used_in } = parameter;
-    let mut described = Map::new();
-    described.insert("name".to_owned(), name.as_str().into());
-    described.insert("type".to_owned(), kind.as_str().into());
-    described.insert("default".to_owned(), default.clone());
-    described.extend(attributes.clone());
-    if let Some(UsedIn::FunctionCall) = used_in {
-        described.insert("used_in".to_owned(), "function_call".into());
-    }
-    described
 }
 
 impl From<Rendered> for Outcome {

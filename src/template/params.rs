@@ -51,6 +51,22 @@ pub(super) struct Mention {
     pub(super) used_in: Option<UsedIn>,
 }
 
+impl Mention {
+    /// The mention as Tinybird describes it: what the author says stands beside name, type and
+    /// default.
+    pub(super) fn described(&self) -> Map<String, Json> {
+        let mut described = Map::new();
+        described.insert("name".to_owned(), self.name.clone());
+        described.insert("type".to_owned(), self.kind.as_str().into());
+        described.insert("default".to_owned(), self.default.clone());
+        described.extend(self.attributes.clone());
+        if let Some(UsedIn::FunctionCall) = self.used_in {
+            described.insert("used_in".to_owned(), "function_call".into());
+        }
+        described
+    }
+}
+
 /// Where a mention comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -240,9 +256,7 @@ impl Mention {
 /// Everything that the tags of a template say together.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// All mentions, in Tinybird's order.
-    pub(super) mentions: Vec<Mention>,
-    /// The same, as far as they are parameters of requests.
+    /// Mentions, in Tinybird's order, as far as they are parameters of requests.
     pub(super) parameters: Vec<Parameter>,
     /// Names of tables that do not depend on a request.
     pub(super) tables: Vec<String>,
@@ -257,26 +271,17 @@ pub(super) struct Inventory {
 impl Inventory {
     /// Puts the scans together; an error where a name cannot be one.
     pub(super) fn new(scans: Vec<Scan>) -> Result<Self, TemplateError> {
-        let mut inventory = Self::default();
-        let mut typed = HashSet::new();
-        for scan in scans {
-            for (key, mention) in scan.mentions {
-                if scan.origin == Origin::Statement && typed.contains(&key) {
-                    continue;
-                }
-                check_name(&mention.name, scan.line, scan.span)?;
-                if scan.origin != Origin::Statement {
-                    typed.insert(key);
-                }
-                inventory.add(mention, scan.origin);
-            }
-            inventory.tables.extend(scan.tables);
+        let tables = scans.iter().flat_map(|scan| scan.tables.clone()).collect();
+        let mut inventory = Self { tables, ..Self::default() };
+        for found in settle(scans) {
+            check_name(&found.mention.name, found.line, found.span)?;
+            inventory.add(&found.mention, found.origin);
         }
         inventory.arrays.retain(|_, item| !item.is_empty());
         Ok(inventory)
     }
 
-    fn add(&mut self, mention: Mention, origin: Origin) {
+    fn add(&mut self, mention: &Mention, origin: Origin) {
         if let Some(parameter) = mention.as_parameter() {
             let name = &parameter.name;
             if names::SERVICE_PARAMETERS.contains(&name.as_str()) {
@@ -292,8 +297,39 @@ impl Inventory {
             }
             self.parameters.push(parameter);
         }
-        self.mentions.push(mention);
     }
+}
+
+/// A mention with its place.
+struct Found {
+    mention: Mention,
+    origin: Origin,
+    line: usize,
+    span: Span,
+}
+
+/// What the scans mention, in Tinybird's order: a statement says nothing new about what an
+/// expression before it has typed.
+fn settle(scans: Vec<Scan>) -> Vec<Found> {
+    let mut typed = HashSet::new();
+    let mut found = Vec::new();
+    for Scan { origin, mentions, line, span, .. } in scans {
+        for (key, mention) in mentions {
+            if origin == Origin::Statement && typed.contains(&key) {
+                continue;
+            }
+            if origin != Origin::Statement {
+                typed.insert(key);
+            }
+            found.push(Found { mention, origin, line, span });
+        }
+    }
+    found
+}
+
+/// What the scans mention, names that cannot be parameters among it.
+pub(super) fn described(scans: Vec<Scan>) -> Vec<Map<String, Json>> {
+    settle(scans).iter().map(|found| found.mention.described()).collect()
 }
 
 fn add_once(names: &mut Vec<String>, name: &str) {

@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
-use crate::template::params::Mention;
 use crate::template::{ArgumentValue, Arguments, Environment, Mode, Template, TemplateError};
 
 const RECORDS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/vectors_dev.jsonl"));
@@ -52,6 +51,10 @@ fn environment(record: &Json) -> Environment {
 
 /// What is wrong with the answer to a record; nothing, if all is well.
 fn complaint(record: &Json) -> Option<String> {
+    rendering_complaint(record).or_else(|| parameters_complaint(record))
+}
+
+fn rendering_complaint(record: &Json) -> Option<String> {
     let template = match Template::compile(record["template"].as_str().unwrap()) {
         Ok(template) => template,
         Err(error) if record["phase"] == "load" => return error_complaint(record, &error),
@@ -61,7 +64,7 @@ fn complaint(record: &Json) -> Option<String> {
         return Some("compiles".to_owned());
     }
     let outcome = template.render(&arguments(record), &environment(record));
-    let complaint = match &outcome {
+    match &outcome {
         Ok(rendered) => {
             let newer = &record["newer"]["sql"];
             if record["ok"] == false {
@@ -82,8 +85,7 @@ fn complaint(record: &Json) -> Option<String> {
             Some(format!("fails with {error} instead of {}", record["sql"]))
         }
         Err(error) => error_complaint(record, error),
-    };
-    complaint.or_else(|| parameters_complaint(record, &template))
+    }
 }
 
 fn or_empty(value: &Json, empty: Json) -> Json {
@@ -110,22 +112,11 @@ fn error_complaint(record: &Json, error: &TemplateError) -> Option<String> {
         .then(|| format!("has status {status:?} instead of {expected}"))
 }
 
-fn parameters_complaint(record: &Json, template: &Template) -> Option<String> {
+fn parameters_complaint(record: &Json) -> Option<String> {
     let expected = record.get("vars")?;
-    let found: Json = template.program.inventory.mentions.iter().map(described).collect();
+    let template = record["template"].as_str().unwrap();
+    let found: Json = Template::describe(template).into_iter().map(Json::Object).collect();
     (*expected != found).then(|| format!("describes {found} instead of {expected}"))
-}
-
-fn described(mention: &Mention) -> Json {
-    let mut described = Map::new();
-    described.insert("name".to_owned(), mention.name.clone());
-    described.insert("type".to_owned(), Json::from(mention.kind.as_str()));
-    described.insert("default".to_owned(), mention.default.clone());
-    described.extend(mention.attributes.clone());
-    if mention.used_in.is_some() {
-        described.insert("used_in".to_owned(), Json::from("function_call"));
-    }
-    Json::Object(described)
 }
 
 #[test]
