@@ -99,7 +99,8 @@ fn measure<T>(
 }
 
 fn in_memory(files: &[(&str, &str)]) -> Workspace {
-    let file = |&(path, text): &(&str, &str)| ProjectFile { path: path.to_owned(), text: text.to_owned() };
+    let file =
+        |&(path, text): &(&str, &str)| ProjectFile { path: path.to_owned(), text: Ok(text.to_owned()) };
     let files: Vec<ProjectFile> = files.iter().map(file).collect();
     Candidate::build(&files, &Options::default(), Workspace::default()).unwrap().workspace
 }

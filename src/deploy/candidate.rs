@@ -23,7 +23,7 @@ use crate::datafile::pipe::{NodeKind, Publication as Visible};
 use crate::datafile::project::{self, Project, Right};
 use crate::datafile::{self, DatasourceDefinition, Kind, Permission, PipeDefinition};
 use crate::schema::{Engine, Table, TableName};
-use crate::syntax::{Diagnostic, Source, SourceId};
+use crate::syntax::{Diagnostic, Source, SourceId, Span};
 use crate::template::{Template, TemplateError};
 
 /// A project that could be served.
@@ -51,10 +51,7 @@ impl Candidate {
         options: &datafile::Options,
         workspace: Workspace,
     ) -> Result<Self, Problems> {
-        let texts: Vec<_> =
-            files.iter().map(|file| project::ProjectFile { path: &file.path, text: &file.text }).collect();
-        let (project, sources, found) = project::assemble(&texts, options);
-        let mut problems = Problems::new(sources, found);
+        let (project, mut problems) = assemble(files, options);
         let mut candidate = Self::empty(workspace);
         for file in project.datasources.values() {
             candidate.add_data_source(&file.definition, problems.sources().get(file.source));
@@ -172,6 +169,22 @@ impl Candidate {
     pub fn file_of(&self, data_source: &str) -> &str {
         self.files.get(data_source).map_or("its file", String::as_str)
     }
+}
+
+/// Puts the files together; those without a text are problems of their own.
+fn assemble(files: &[ProjectFile], options: &datafile::Options) -> (Project, Problems) {
+    let readable: Vec<_> = files
+        .iter()
+        .filter_map(|file| Some(project::ProjectFile { path: &file.path, text: file.text.as_ref().ok()? }))
+        .collect();
+    let (project, mut sources, mut found) = project::assemble(&readable, options);
+    for file in files {
+        if let Err(unreadable) = &file.text {
+            let source = sources.add(&file.path, "");
+            found.push(Diagnostic::error("unreadable", source, Span::at(0), unreadable.to_string()));
+        }
+    }
+    (project, Problems::new(sources, found))
 }
 
 /// A pipe with its templates compiled; `None` where one of them is broken.

@@ -5,6 +5,7 @@
 //! hidden folders, `node_modules`, `target`, and `tests` and `fixtures` at the top, which by
 //! Tinybird's convention hold no datafiles.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::DeployError;
@@ -29,8 +30,28 @@ const SKIPPED_AT_THE_TOP: [&str; 2] = ["tests", "fixtures"];
 pub struct ProjectFile {
     /// Its path below the project's directory, with `/` between folders.
     pub path: String,
-    /// Its text.
-    pub text: String,
+    /// Its text, or why it has none.
+    pub text: Result<String, Unreadable>,
+}
+
+/// Why a datafile has no text. The other files are still checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// No datafile is that long.
+    #[error("the file is longer than {limit} bytes")]
+    TooLong {
+        /// The longest that is read.
+        limit: u64,
+    },
+    /// Datafiles are text.
+    #[error("the file is not UTF-8: see its byte {valid}")]
+    NotText {
+        /// How many bytes before the wrong one are well.
+        valid: usize,
+    },
+    /// The system does not hand it out.
+    #[error("the file cannot be read: {0}")]
+    System(String),
 }
 
 /// Reads all datafiles of a project, sorted by path.
@@ -40,7 +61,7 @@ pub fn read(directory: &Path) -> Result<Vec<ProjectFile>, DeployError> {
     walk(&selection.folder, 0, &mut paths)?;
     paths.retain(|path| selection.includes(path.strip_prefix(directory).unwrap_or(path)));
     paths.sort();
-    paths.into_iter().map(|path| read_file(&selection.folder, &path)).collect()
+    Ok(paths.iter().map(|path| read_file(&selection.folder, path)).collect())
 }
 
 fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), DeployError> {
@@ -76,20 +97,21 @@ fn is_datafile(path: &Path) -> bool {
     name.is_some_and(|name| matches!(Role::of(name), Role::Datafile { .. } | Role::Legacy))
 }
 
-fn read_file(directory: &Path, path: &Path) -> Result<ProjectFile, DeployError> {
-    let text = read_text(path)?;
+fn read_file(directory: &Path, path: &Path) -> ProjectFile {
     let relative = path.strip_prefix(directory).unwrap_or(path);
     let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    Ok(ProjectFile { path: parts.join("/"), text })
+    ProjectFile { path: parts.join("/"), text: read_text(path) }
 }
 
-fn read_text(path: &Path) -> Result<String, DeployError> {
-    let failed = |reason| DeployError::File { path: path.to_owned(), reason };
-    if std::fs::metadata(path).map_err(failed)?.len() > MAX_FILE_BYTES {
-        let what = format!("a file of more than {MAX_FILE_BYTES} bytes");
-        return Err(DeployError::TooLarge { path: path.to_owned(), what });
+fn read_text(path: &Path) -> Result<String, Unreadable> {
+    let failed = |error: std::io::Error| Unreadable::System(error.to_string());
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Unreadable::TooLong { limit: MAX_FILE_BYTES });
     }
-    std::fs::read_to_string(path).map_err(failed)
+    String::from_utf8(bytes).map_err(|error| Unreadable::NotText { valid: error.utf8_error().valid_up_to() })
 }
 
 #[cfg(test)]
@@ -140,12 +162,27 @@ mod tests {
     fn a_missing_directory_a_large_file_and_other_bytes_are_named() {
         let missing = read(Path::new("/nonexistent/project")).unwrap_err().to_string();
         assert!(missing.starts_with("cannot read /nonexistent/project"), "{missing}");
-        let large = project(&[("a.pipe", &" ".repeat((1 << 20) + 1))]);
-        assert!(read(large.path()).unwrap_err().to_string().contains("a.pipe"));
-        let binary = project(&[]);
-        std::fs::write(binary.path().join("b.pipe"), [0xff, 0xfe]).unwrap();
-        assert!(read(binary.path()).unwrap_err().to_string().contains("b.pipe"));
+        let odd = project(&[("a.pipe", &" ".repeat((1 << 20) + 1)), ("c.pipe", "NODE n\n")]);
+        std::fs::write(odd.path().join("b.pipe"), [b'a', 0xff, 0xfe]).unwrap();
+        let files = read(odd.path()).unwrap();
+        let texts: Vec<_> = files.into_iter().map(|file| file.text).collect();
+        assert_eq!(
+            texts,
+            [
+                Err(Unreadable::TooLong { limit: MAX_FILE_BYTES }),
+                Err(Unreadable::NotText { valid: 1 }),
+                Ok("NODE n\n".to_owned())
+            ]
+        );
+        let problems =
+            super::super::check(odd.path(), &crate::datafile::Options::default()).unwrap().to_string();
+        for expected in
+            ["a.pipe", "longer than 1048576 bytes", "b.pipe", "not UTF-8: see its byte 1", "c.pipe"]
+        {
+            assert!(problems.contains(expected), "{problems}");
+        }
     }
+
     #[test]
     fn the_config_file_names_the_folder_and_the_files() {
         let files = [

@@ -216,7 +216,7 @@ mod tests {
 
     fn build(files: &[(&str, &str)]) -> Result<Candidate, String> {
         let file =
-            |&(path, text): &(&str, &str)| ProjectFile { path: path.to_owned(), text: text.to_owned() };
+            |&(path, text): &(&str, &str)| ProjectFile { path: path.to_owned(), text: Ok(text.to_owned()) };
         let files: Vec<ProjectFile> = files.iter().map(file).collect();
         let workspace = Workspace { database: "w".to_owned(), ..Workspace::default() };
         Candidate::build(&files, &Options::default(), workspace).map_err(|problems| problems.to_string())

@@ -25,7 +25,10 @@ impl Selection {
         let everything = Self { folder: directory.to_owned(), include: None };
         let path = FILE_NAMES.iter().map(|name| directory.join(name)).find(|path| path.is_file());
         let Some(path) = path else { return Ok(everything) };
-        let text = read_text(&path)?;
+        let text = read_text(&path).map_err(|reason| DeployError::File {
+            path: path.clone(),
+            reason: std::io::Error::other(reason),
+        })?;
         let config = ProjectConfig::parse(&text)
             .map_err(|reason| DeployError::Config { path: path.clone(), reason })?;
         let Some(config) = config else { return Ok(everything) };
