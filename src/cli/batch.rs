@@ -172,7 +172,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             answered(r#"{"id": 1, "template": "%{% if %}"}"#),
-            @r#"{"id":1,"ok":false,"error_message":"Missing {% end %} block for if at line 1"}"#
+            @r#"{"id":1,"ok":false,"error_message":"Missing {% end %} block for if at line 1","vars":[]}"#
         );
     }
 

@@ -111,6 +111,12 @@ pub enum Situation {
         /// The function as written.
         name: String,
     },
+    /// A function that is in no list: misspelled, or newer than the lists.
+    #[error("the function '{name}' is not known")]
+    FunctionUnknown {
+        /// The function as written.
+        name: String,
+    },
     /// A dictionary: there are none.
     #[error("dictionaries are not available")]
     Dictionary,

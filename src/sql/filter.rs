@@ -1,7 +1,7 @@
 //! Row filters: conditions that are added to every read of a table.
 
 use super::error::{Situation, SqlError};
-use super::gate::function_problem;
+use super::gate::functions;
 use super::quote;
 use super::scan::Scanner;
 use crate::syntax::Span;
@@ -33,7 +33,7 @@ impl RowFilter {
         if let Some(span) = reads {
             return Err(SqlError::new(span, Situation::FilterReads { found: span.of(text).to_owned() }));
         }
-        if let Some(problem) = scan.functions.iter().find_map(function_problem) {
+        if let Some(problem) = scan.functions.iter().find_map(functions::problem) {
             return Err(problem);
         }
         let columns = scan.names.iter().filter_map(|span| quote::unquoted_name(span.of(text))).collect();

@@ -1,5 +1,6 @@
 //! The engine: every promise of the room, and every trap of libchdb, as a test.
 
+mod functions;
 mod inserts;
 mod leaks;
 mod leaving;
