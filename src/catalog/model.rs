@@ -1,12 +1,11 @@
 //! The snapshot: data sources, pipes, tokens of one workspace.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{NodeName, ResourceName, TokenName};
+use super::{NodeName, ResourceName, Scope, TokenName};
 use crate::schema::{Table, TableName};
 use crate::template::Template;
 
@@ -146,28 +145,4 @@ pub struct ProjectToken {
     pub name: TokenName,
     /// Its rights, in the order of the files.
     pub scopes: Vec<Scope>,
-}
-
-/// One right, printed in Tinybird's grammar `SCOPE:TYPE[:resource]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Everything.
-    Admin,
-    /// Append rows to a data source.
-    AppendDataSource(ResourceName),
-    /// Read a data source and its quarantine.
-    ReadDataSource(ResourceName),
-    /// Read a pipe's endpoint.
-    ReadPipe(ResourceName),
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Admin => formatter.write_str("ADMIN"),
-            Self::AppendDataSource(name) => write!(formatter, "DATASOURCES:APPEND:{name}"),
-            Self::ReadDataSource(name) => write!(formatter, "DATASOURCES:READ:{name}"),
-            Self::ReadPipe(name) => write!(formatter, "PIPES:READ:{name}"),
-        }
-    }
 }

@@ -233,7 +233,7 @@ fn tokens(project: &Project) -> Vec<ProjectToken> {
         let resource = right.resource.clone();
         match (right.kind, right.permission) {
             (Kind::Pipe, _) => Scope::ReadPipe(resource),
-            (_, Permission::Read) => Scope::ReadDataSource(resource),
+            (_, Permission::Read) => Scope::ReadDataSource(resource, None),
             (_, Permission::Append) => Scope::AppendDataSource(resource),
         }
     };
