@@ -8,17 +8,21 @@
 pub mod access;
 pub mod compose;
 pub mod model;
+pub mod scope;
 pub mod store;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-pub use crate::datafile::{NodeName, ResourceName, TokenName};
+pub use crate::datafile::{NameError, NodeName, ResourceName, TokenName};
 pub use access::Access;
 pub use compose::{Caller, Composed, NodeError};
-pub use model::{DataSource, Node, Pipe, ProjectToken, Scope, View, Workspace};
-pub use store::{ResourceKind, ResourceState, Store, StoreError, StoredResource};
+pub use model::{DataSource, Node, Pipe, ProjectToken, View, Workspace};
+pub use scope::{Scope, ScopeError, ScopeParts};
+pub use store::{
+    ResourceKind, ResourceState, Store, StoreError, StoredResource, StoredToken, TokenOrigin, TokenState,
+};
 
 /// The workspace as it is now.
 pub struct Catalog {

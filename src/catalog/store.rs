@@ -1,14 +1,20 @@
-//! The metadata tables in the engine: applied migrations, and the resources last loaded.
+//! The metadata tables in the engine: applied migrations, the resources last loaded, tokens.
 //!
 //! In: an engine client and the name of the metadata database.  Out: a [`Store`] whose tables have
 //! the form that this build knows.  Forward only: a database that a newer build has migrated is
 //! refused, because this build would misread it.
+
+mod tokens;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::engine::{EngineClient, EngineError};
 use crate::schema::quoting;
+
+pub use tokens::{StoredToken, TokenOrigin, TokenState};
 
 /// A numbered file of `migrations/`.
 struct Migration {
@@ -17,8 +23,13 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, name: "metadata", sql: include_str!("../../migrations/0001_metadata.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, name: "metadata", sql: include_str!("../../migrations/0001_metadata.sql") },
+    Migration { version: 2, name: "tokens", sql: include_str!("../../migrations/0002_tokens.sql") },
+];
+
+/// Time that a row of metadata gets to be on disk.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// ClickHouse's codes for a database and a table that are not there.
 const UNKNOWN_DATABASE: u32 = 81;
@@ -49,6 +60,21 @@ pub enum StoreError {
         /// The highest migration of this build.
         known: u32,
     },
+}
+
+impl StoreError {
+    /// True where nothing was sent to the engine, so that nothing can have changed.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Engine { reason: EngineError::Unavailable(_), .. })
+    }
+
+    /// ClickHouse's code, where it answered one. Its text may quote what was to be written.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Engine { reason: EngineError::Exception { code, .. }, .. } => Some(*code),
+            _ => None,
+        }
+    }
 }
 
 /// What kind of resource a row describes.
@@ -151,26 +177,32 @@ impl Store {
 
     /// Records resources; a row replaces the one with the same kind and name.
     pub async fn save(&self, workspace: Uuid, resources: &[StoredResource]) -> Result<(), StoreError> {
-        if resources.is_empty() {
-            return Ok(());
-        }
+        let columns = "(workspace_id, kind, name, state, content_hash, definition)";
+        self.insert("record the resources", &format!("resources {columns}"), workspace, resources).await
+    }
+
+    /// Inserts rows of one workspace into a table, `name (columns)`.
+    async fn insert<Row: Serialize>(
+        &self,
+        action: &'static str,
+        table: &str,
+        workspace: Uuid,
+        rows: impl IntoIterator<Item = Row>,
+    ) -> Result<(), StoreError> {
         let mut lines = String::new();
-        for resource in resources {
-            // Plain strings and enumerations always serialise.
-            let mut row = serde_json::to_value(resource).unwrap_or_default();
+        for row in rows {
+            // Plain strings, numbers and enumerations always serialise.
+            let mut row = serde_json::to_value(row).unwrap_or_default();
             row["workspace_id"] = workspace.to_string().into();
             lines.push_str(&row.to_string());
             lines.push('\n');
         }
-        let statement = format!(
-            "INSERT INTO {}.resources (workspace_id, kind, name, state, content_hash, definition) FORMAT JSONEachRow",
-            self.quoted(),
-        );
-        let patience = std::time::Duration::from_mins(1);
-        self.engine
-            .insert(&statement, lines.into(), patience)
-            .await
-            .map_err(|reason| self.failed("record the resources", reason))
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let statement = format!("INSERT INTO {}.{table} FORMAT JSONEachRow", self.quoted());
+        let inserted = self.engine.insert(&statement, lines.into(), PATIENCE).await;
+        inserted.map_err(|reason| self.failed(action, reason))
     }
 
     async fn execute(&self, action: &'static str, sql: &str) -> Result<(), StoreError> {
