@@ -1,7 +1,9 @@
 //! What a caller asks for.
 
-use crate::auth::ReadPermit;
-use crate::template::Arguments;
+use std::borrow::Cow;
+
+use crate::auth::{FixedValue, ReadPermit};
+use crate::template::{ArgumentValue, Arguments};
 
 /// One call of a pipe's endpoint.
 pub struct Call {
@@ -13,6 +15,27 @@ pub struct Call {
     pub output: OutputSettings,
     /// Values for the template's parameters.
     pub arguments: Arguments,
+}
+
+impl Call {
+    /// The values that the templates see: the caller's, and in place of any that came under the
+    /// same name, however it was sent, those that the token decides.
+    pub fn decided_arguments(&self) -> Cow<'_, Arguments> {
+        let fixed = self.permit.fixed_parameters();
+        if fixed.is_empty() {
+            return Cow::Borrowed(&self.arguments);
+        }
+        let mut arguments = self.arguments.clone();
+        for (name, value) in fixed {
+            let value = match value {
+                FixedValue::Text(text) => ArgumentValue::Text(text.clone()),
+                FixedValue::Number(number) => ArgumentValue::Json(number.clone().into()),
+                FixedValue::Flag(flag) => ArgumentValue::Json((*flag).into()),
+            };
+            arguments.insert(name.as_str(), value);
+        }
+        Cow::Owned(arguments)
+    }
 }
 
 /// The formats of an endpoint, by the ending of its path.

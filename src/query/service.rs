@@ -44,8 +44,9 @@ impl Queries {
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
         let environment = self.environment();
-        let (arguments, access) = (&call.arguments, call.permit.access());
-        let composed = workspace.compose(pipe, Caller { arguments, environment: &environment, access })?;
+        let (arguments, access) = (call.decided_arguments(), call.permit.access());
+        let composed =
+            workspace.compose(pipe, Caller { arguments: &arguments, environment: &environment, access })?;
         let query = self.query(composed, call.format, call.output);
         let running = self.gate.enter().await?;
         let rows = self.engine.query(query).await?;
