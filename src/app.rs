@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Identity, IdentityError, Keyring, TokenText};
+use crate::auth::{AdminToken, Identity, IdentityError, Keyring, KeyringParts, TokenText};
 use crate::catalog::{Catalog, Store};
 use crate::clock::Clock;
 use crate::config::{Config, EnginePlace, RemoteEngine};
@@ -56,11 +56,12 @@ pub fn admin_token(
     settings: &Config,
     identity: &Identity,
     directory: &Path,
-) -> Result<TokenText, IdentityError> {
-    match &settings.tokens.admin {
-        Some(chosen) => Ok(TokenText::chosen(chosen.clone())),
-        None => identity.admin_token(directory, &settings.tokens.host),
+) -> Result<AdminToken, IdentityError> {
+    if let Some(chosen) = &settings.tokens.admin {
+        return Ok(AdminToken::Fixed(TokenText::chosen(chosen.clone())));
     }
+    let text = identity.admin_token(directory, &settings.tokens.host)?;
+    Ok(AdminToken::Kept { text, directory: directory.to_owned() })
 }
 
 impl App {
@@ -69,17 +70,25 @@ impl App {
         settings: &Config,
         engine: EngineClient,
         identity: &Identity,
-        admin: TokenText,
+        admin: AdminToken,
     ) -> Result<Self, DeployError> {
         let store = Store::open(engine.clone(), &settings.engine.metadata_database).await?;
         let workspace = deploy::load_project(settings, identity.workspace_id(), &engine, &store).await?;
-        let keyring = Keyring::new(identity, admin, &workspace.tokens, &settings.tokens.host);
-        let catalog = Arc::new(Catalog::new(workspace));
         let tasks = TaskTracker::new();
+        let parts = KeyringParts {
+            identity,
+            admin,
+            lines: &workspace.tokens,
+            settings: &settings.tokens,
+            clock: Clock::System,
+            tasks: tasks.clone(),
+        };
+        let keyring = Keyring::open(parts, store).await?;
+        let catalog = Arc::new(Catalog::new(workspace));
         let ingest = Ingest::new(Arc::clone(&catalog), engine.clone(), &settings.ingest, tasks.clone());
         let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
         let rooms = Rooms {
-            keyring: Arc::new(keyring),
+            keyring,
             ingest: Arc::new(ingest),
             queries: Arc::new(queries),
             limits: RequestLimits::from_settings(settings),

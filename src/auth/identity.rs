@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::TokenText;
+use super::token::token_id;
 
 /// Name of the file with the workspace's id and secret.
 const IDENTITY_FILE: &str = "workspace.json";
@@ -24,9 +25,33 @@ const ADMIN_FILE: &str = "admin.token";
 pub const ADMIN_TOKEN_NAME: &str = "workspace admin token";
 
 /// Who this workspace is.
+#[derive(Clone)]
 pub struct Identity {
     workspace_id: Uuid,
     secret: Zeroizing<[u8; 32]>,
+}
+
+/// The admin token, and where it comes from.
+#[derive(Debug, Clone)]
+pub enum AdminToken {
+    /// The settings fix it.
+    Fixed(TokenText),
+    /// A data directory keeps it.
+    Kept {
+        /// Its text.
+        text: TokenText,
+        /// The data directory.
+        directory: PathBuf,
+    },
+}
+
+impl AdminToken {
+    /// What a caller sends.
+    pub fn text(&self) -> &TokenText {
+        match self {
+            Self::Fixed(text) | Self::Kept { text, .. } => text,
+        }
+    }
 }
 
 /// Why the identity cannot be had.
@@ -127,7 +152,21 @@ impl Identity {
             }
             return Ok(TokenText::chosen(text.into()));
         }
-        let token = TokenText::derive(self, ADMIN_TOKEN_NAME, host);
+        let token = TokenText::derive(self, token_id(self, ADMIN_TOKEN_NAME), 0, host);
+        write_private(&path, &format!("{}\n", token.expose()))?;
+        Ok(token)
+    }
+
+    /// Puts another admin token into the data directory; it is on disk when this returns.
+    pub(super) fn replace_admin_token(
+        &self,
+        directory: &Path,
+        host: &str,
+    ) -> Result<TokenText, IdentityError> {
+        let path = Self::admin_token_file(directory);
+        let token = TokenText::random(self, token_id(self, ADMIN_TOKEN_NAME), host).map_err(|reason| {
+            IdentityError::File { path: path.clone(), reason: std::io::Error::other(reason) }
+        })?;
         write_private(&path, &format!("{}\n", token.expose()))?;
         Ok(token)
     }
@@ -182,6 +221,9 @@ mod tests {
         assert_eq!(first.secret(), second.secret());
         let token = first.admin_token(directory.path(), "local").unwrap();
         assert_eq!(token.expose(), second.admin_token(directory.path(), "local").unwrap().expose());
+        let refreshed = first.replace_admin_token(directory.path(), "local").unwrap();
+        assert_ne!(refreshed.expose(), token.expose());
+        assert_eq!(refreshed.expose(), second.admin_token(directory.path(), "local").unwrap().expose());
     }
 
     #[test]

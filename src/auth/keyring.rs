@@ -1,118 +1,318 @@
-//! All tokens of a workspace, and the permits that they give.
+//! The tokens of a running server: who a caller is, and changes that last.
+//!
+//! Promise: a change is on disk before it is answered and effective when it is answered; changes
+//! follow one another, and one that has begun is finished even if its caller goes away.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::{Access, ProjectToken, ResourceName, Scope};
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use super::identity::ADMIN_TOKEN_NAME;
-use super::token::{TokenDigest, token_id};
-use super::{AuthError, Identity, TokenText};
+use super::change::{NewToken, TokenChange};
+use super::jwt::{self, JwtRequest};
+use super::pace::Pace;
+use super::token_set::TokenKind;
+use super::{
+    AdminToken, AuthError, Identity, StaticToken, Token, TokenProblem, TokenSet, TokenText, TokensPermit,
+};
+use crate::catalog::{ProjectToken, Scope, Store, StoreError, StoredToken, TokenOrigin, TokenState};
+use crate::clock::Clock;
+use crate::config;
 
-/// A token with its rights.
-#[derive(Debug)]
-pub struct Token {
-    name: String,
-    id: uuid::Uuid,
-    text: TokenText,
-    scopes: Vec<Scope>,
-}
-
-/// The tokens of one workspace, found by digest.
-#[derive(Debug, Default)]
+/// All tokens of the workspace.
 pub struct Keyring {
-    tokens: Vec<Arc<Token>>,
-    by_digest: HashMap<TokenDigest, Arc<Token>>,
+    shown: ArcSwap<TokenSet>,
+    /// What is on disk. Held while a change is written: the next one starts from its outcome.
+    kept: Mutex<Kept>,
+    identity: Identity,
+    lines: Vec<ProjectToken>,
+    settings: config::Tokens,
+    store: Store,
+    pace: Pace,
+    clock: Clock,
+    tasks: TaskTracker,
 }
 
-/// The right to append rows to one data source. Only [`Token::append`] makes one.
-#[derive(Debug, Clone)]
-pub struct AppendPermit {
-    data_source: ResourceName,
+/// The state behind the tokens that are shown.
+struct Kept {
+    admin: AdminToken,
+    records: BTreeMap<Uuid, StoredToken>,
 }
 
-/// The right to read one pipe's endpoint. Only [`Token::read_pipe`] makes one.
-#[derive(Debug, Clone)]
-pub struct ReadPermit {
-    pipe: ResourceName,
-    access: Access,
-}
-
-/// The right to run SQL of one's own over what the token reaches. Only [`Token::read_sql`] makes
-/// one.
-#[derive(Debug, Clone)]
-pub struct SqlPermit {
-    access: Access,
-}
-
-impl AppendPermit {
-    /// The data source that may be appended to.
-    pub fn data_source(&self) -> &ResourceName {
-        &self.data_source
-    }
-}
-
-impl ReadPermit {
-    /// The pipe that may be read.
-    pub fn pipe(&self) -> &ResourceName {
-        &self.pipe
-    }
-
-    /// The row filters that hold in everything the pipe reads.
-    pub fn access(&self) -> &Access {
-        &self.access
-    }
-}
-
-impl SqlPermit {
-    /// What the SQL may name, and the row filters that hold in it.
-    pub fn access(&self) -> &Access {
-        &self.access
-    }
+/// What a keyring is made of.
+pub struct KeyringParts<'a> {
+    /// The workspace.
+    pub identity: &'a Identity,
+    /// Its admin token.
+    pub admin: AdminToken,
+    /// What the project's TOKEN lines give.
+    pub lines: &'a [ProjectToken],
+    /// Limits, and the host that tokens name.
+    pub settings: &'a config::Tokens,
+    /// The time of day.
+    pub clock: Clock,
+    /// Where changes run.
+    pub tasks: TaskTracker,
 }
 
 impl Keyring {
-    /// The admin token and one derived token for every name that the project's TOKEN lines use.
-    pub fn new(identity: &Identity, admin: TokenText, grants: &[ProjectToken], host: &str) -> Self {
-        let mut keyring = Self::default();
-        keyring.add(Token {
-            name: ADMIN_TOKEN_NAME.to_owned(),
-            id: token_id(identity, ADMIN_TOKEN_NAME),
-            text: admin,
-            scopes: vec![Scope::Admin],
-        });
-        for grant in grants {
-            let name = grant.name.as_str();
-            keyring.add(Token {
-                name: name.to_owned(),
-                id: token_id(identity, name),
-                text: TokenText::derive(identity, name, host),
-                scopes: grant.scopes.clone(),
-            });
-        }
-        keyring
+    /// Reads what was changed over the API and joins it with the project's lines.
+    pub async fn open(parts: KeyringParts<'_>, store: Store) -> Result<Arc<Self>, StoreError> {
+        let KeyringParts { identity, admin, lines, settings, clock, tasks } = parts;
+        let records = store.tokens(identity.workspace_id()).await?;
+        let kept = Kept { admin, records: records.into_iter().map(|record| (record.id, record)).collect() };
+        let keyring = Self {
+            shown: ArcSwap::default(),
+            kept: Mutex::new(kept),
+            identity: identity.clone(),
+            lines: lines.to_vec(),
+            settings: settings.clone(),
+            store,
+            pace: Pace::default(),
+            clock,
+            tasks,
+        };
+        keyring.show(&*keyring.kept.lock().await);
+        Ok(Arc::new(keyring))
     }
 
-    fn add(&mut self, token: Token) {
-        let token = Arc::new(token);
-        self.by_digest.insert(token.text.digest(), Arc::clone(&token));
-        self.tokens.push(token);
-    }
-
-    /// Finds the token that a caller presented.
+    /// Finds out who presented a token, and counts the request where the token limits them.
     pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Token>, AuthError> {
         let text = presented.filter(|text| !text.is_empty()).ok_or(AuthError::Missing)?;
-        match self.by_digest.get(&TokenDigest::of(text)) {
-            Some(token) => Ok(Arc::clone(token)),
+        let shown = self.shown.load();
+        match shown.by_text(text) {
+            Some(token) => Ok(Arc::clone(token.rights())),
+            None if jwt::is_shaped(text) => self.identify_jwt(text, &shown).map(Arc::new),
             None if is_shell_variable(text) => Err(AuthError::NotExpanded(text.to_owned())),
             None => Err(AuthError::Unknown),
         }
     }
 
-    /// All tokens: the admin token, then the project's in the order of their names.
-    pub fn tokens(&self) -> &[Arc<Token>] {
-        &self.tokens
+    fn identify_jwt(&self, text: &str, shown: &TokenSet) -> Result<Token, AuthError> {
+        let key = shown.admin().ok_or(AuthError::Unknown)?.text();
+        let claims = jwt::verify(text, self.identity.workspace_id(), key, self.clock.now())?;
+        let (name, limit) = (claims.name.clone(), claims.limit);
+        let token = claims.token()?;
+        if let Some(limit) = limit {
+            let wait = |retry_after| AuthError::TooFast { limit, retry_after };
+            self.pace.take(&name, limit).map_err(wait)?;
+        }
+        Ok(token)
     }
+
+    /// The host that tokens name.
+    pub fn host(&self) -> &str {
+        &self.settings.host
+    }
+
+    /// All static tokens: the admin token, then the others in the order of their names.
+    pub fn tokens(&self) -> Vec<Arc<StaticToken>> {
+        self.shown.load().tokens().to_vec()
+    }
+
+    /// The token that a path means, for who may see it: managers of tokens, and the token itself.
+    pub fn find(&self, caller: &Token, key: &str) -> Result<Arc<StaticToken>, AuthError> {
+        let found = self.shown.load().find(key).cloned();
+        let is_visible =
+            |token: &Arc<StaticToken>| caller.id() == Some(token.id()) || caller.manage_tokens().is_ok();
+        found.filter(is_visible).ok_or(AuthError::Hidden)
+    }
+
+    /// Makes a token.
+    pub async fn create(
+        self: &Arc<Self>,
+        permit: TokensPermit,
+        new: NewToken,
+    ) -> Result<Arc<StaticToken>, AuthError> {
+        self.change_records(move |keyring, shown, kept| {
+            covered(permit, &new.scopes)?;
+            let limit = keyring.settings.max_count.get();
+            if kept.records.len() >= limit {
+                return Err(TokenProblem::TooManyTokens { limit }.into());
+            }
+            free_name(new.name.as_str(), shown)?;
+            Ok(StoredToken {
+                id: Uuid::new_v4(),
+                name: new.name.into(),
+                description: new.description,
+                origin: TokenOrigin::Api,
+                generation: 0,
+                scopes: new.scopes.iter().map(Scope::to_string).collect(),
+                state: TokenState::Live,
+                revision: 1,
+            })
+        })
+        .await?
+        .ok_or(AuthError::Hidden)
+    }
+
+    /// Changes a token's name, description or scopes.
+    pub async fn change(
+        self: &Arc<Self>,
+        permit: TokensPermit,
+        key: String,
+        change: TokenChange,
+    ) -> Result<Arc<StaticToken>, AuthError> {
+        self.change_records(move |_, shown, _| {
+            let token = changeable(permit, shown, &key)?;
+            covered(permit, change.scopes.as_deref().unwrap_or_default())?;
+            let mut record = next(token.record());
+            if let Some(name) = change.name.filter(|name| name.as_str() != token.name()) {
+                unless_from_project(token)?;
+                free_name(name.as_str(), shown)?;
+                record.name = name.into();
+            }
+            record.description = change.description.unwrap_or(record.description);
+            if let Some(scopes) = change.scopes {
+                record.scopes = scopes.iter().map(Scope::to_string).collect();
+            }
+            Ok(record)
+        })
+        .await?
+        .ok_or(AuthError::Hidden)
+    }
+
+    /// Deletes a token: nobody is let in by it any more.
+    pub async fn delete(self: &Arc<Self>, permit: TokensPermit, key: String) -> Result<(), AuthError> {
+        self.change_records(move |_, shown, _| {
+            let token = changeable(permit, shown, &key)?;
+            unless_from_project(token)?;
+            Ok(StoredToken { state: TokenState::Deleted, ..next(token.record()) })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Gives a token another text; the old one is dead when this returns.
+    pub async fn refresh(
+        self: &Arc<Self>,
+        permit: TokensPermit,
+        key: String,
+    ) -> Result<Arc<StaticToken>, AuthError> {
+        let found = self.shown.load().find(&key).cloned().ok_or(AuthError::Hidden)?;
+        covered(permit, found.rights().scopes())?;
+        if found.kind() == TokenKind::Admin {
+            return self.refresh_admin().await;
+        }
+        self.change_records(move |_, shown, _| {
+            let record = next(changeable(permit, shown, &key)?.record());
+            Ok(StoredToken { generation: record.generation.saturating_add(1), ..record })
+        })
+        .await?
+        .ok_or(AuthError::Hidden)
+    }
+
+    /// Signs a JWT. Nothing is kept of it.
+    pub fn create_jwt(&self, _permit: TokensPermit, request: &JwtRequest) -> Result<TokenText, AuthError> {
+        if request.expires <= self.clock.now().timestamp() {
+            return Err(TokenProblem::Expiration.into());
+        }
+        let shown = self.shown.load();
+        let key = shown.admin().ok_or(AuthError::Unknown)?.text();
+        let signed = jwt::sign(request, self.identity.workspace_id(), key);
+        signed.map_err(|error| TokenProblem::Jwt(error).into())
+    }
+
+    /// Writes what `decide` makes of the present state, then shows it. Returns the token, unless it
+    /// is gone.
+    async fn change_records(
+        self: &Arc<Self>,
+        decide: impl FnOnce(&Self, &TokenSet, &Kept) -> Result<StoredToken, AuthError> + Send + 'static,
+    ) -> Result<Option<Arc<StaticToken>>, AuthError> {
+        let keyring = Arc::clone(self);
+        let change = async move {
+            let mut kept = keyring.kept.lock().await;
+            let record = decide(&keyring, &keyring.shown.load(), &kept)?;
+            keyring.save(&record).await?;
+            let id = record.id;
+            match record.state {
+                TokenState::Live => kept.records.insert(id, record),
+                TokenState::Deleted => kept.records.remove(&id),
+            };
+            keyring.show(&kept);
+            Ok(keyring.shown.load().by_id(id).cloned())
+        };
+        self.tasks.spawn(change).await.unwrap_or(Err(AuthError::SaveUnknown))
+    }
+
+    async fn save(&self, record: &StoredToken) -> Result<(), AuthError> {
+        let saved = self.store.save_token(self.identity.workspace_id(), record).await;
+        saved.map_err(|error| {
+            let code = error.code();
+            tracing::warn!(token = record.name, code, unsent = error.is_unsent(), "a token was not saved");
+            if error.is_unsent() { AuthError::NotSaved } else { AuthError::SaveUnknown }
+        })
+    }
+
+    async fn refresh_admin(self: &Arc<Self>) -> Result<Arc<StaticToken>, AuthError> {
+        let keyring = Arc::clone(self);
+        let change = async move {
+            let mut kept = keyring.kept.lock().await;
+            let AdminToken::Kept { directory, .. } = kept.admin.clone() else {
+                return Err(TokenProblem::AdminFixed.into());
+            };
+            let (identity, host) = (keyring.identity.clone(), keyring.settings.host.clone());
+            let target = directory.clone();
+            let write = move || identity.replace_admin_token(&target, &host);
+            let text = tokio::task::spawn_blocking(write).await.map_err(|_| AuthError::SaveUnknown)?;
+            let text = text.map_err(|error| {
+                tracing::warn!(%error, "the admin token was not refreshed");
+                TokenProblem::AdminNotWritten
+            })?;
+            kept.admin = AdminToken::Kept { text, directory };
+            keyring.show(&kept);
+            keyring.shown.load().admin().cloned().ok_or(AuthError::Hidden)
+        };
+        self.tasks.spawn(change).await.unwrap_or(Err(AuthError::SaveUnknown))
+    }
+
+    fn show(&self, kept: &Kept) {
+        let (admin, records) = (kept.admin.text().clone(), kept.records.values().cloned());
+        let set = TokenSet::new(&self.identity, admin, &self.lines, records, &self.settings.host);
+        self.shown.store(Arc::new(set));
+    }
+}
+
+/// Passes where no token has the name.
+fn free_name(name: &str, shown: &TokenSet) -> Result<(), AuthError> {
+    match shown.by_name(name) {
+        Some(_) => Err(TokenProblem::NameTaken(name.to_owned()).into()),
+        None => Ok(()),
+    }
+}
+
+/// The token that a path means, if this permit may change it.
+fn changeable<'a>(
+    permit: TokensPermit,
+    shown: &'a TokenSet,
+    key: &str,
+) -> Result<&'a StaticToken, AuthError> {
+    let token = shown.find(key).ok_or(AuthError::Hidden)?;
+    covered(permit, token.rights().scopes())?;
+    if token.kind() == TokenKind::Admin {
+        return Err(TokenProblem::AdminToken.into());
+    }
+    Ok(token)
+}
+
+/// Passes where the permit reaches tokens with these scopes.
+fn covered(permit: TokensPermit, scopes: &[Scope]) -> Result<(), AuthError> {
+    if permit.covers(scopes) { Ok(()) } else { Err(AuthError::AdminNeeded) }
+}
+
+fn unless_from_project(token: &StaticToken) -> Result<(), AuthError> {
+    match token.kind() {
+        TokenKind::Project => Err(TokenProblem::FromProject(token.name().to_owned()).into()),
+        TokenKind::Admin | TokenKind::Api => Ok(()),
+    }
+}
+
+/// The record that follows a record.
+fn next(record: &StoredToken) -> StoredToken {
+    StoredToken { revision: record.revision.saturating_add(1), ..record.clone() }
 }
 
 /// `$NAME` or `${NAME}`: what arrives when a shell argument stood in single quotes.
@@ -122,67 +322,4 @@ fn is_shell_variable(text: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-impl Token {
-    /// The name by which people and messages know the token.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its identifier.
-    pub fn id(&self) -> uuid::Uuid {
-        self.id
-    }
-
-    /// Its text.
-    pub fn text(&self) -> &TokenText {
-        &self.text
-    }
-
-    /// What it may do.
-    pub fn scopes(&self) -> &[Scope] {
-        &self.scopes
-    }
-
-    /// Asks for the right to append to a data source.
-    pub fn append(&self, data_source: ResourceName) -> Result<AppendPermit, AuthError> {
-        let action = format!("append to the data source `{data_source}`");
-        self.require(&Scope::AppendDataSource(data_source.clone()), action)?;
-        Ok(AppendPermit { data_source })
-    }
-
-    /// Asks for the right to read a pipe's endpoint.
-    pub fn read_pipe(&self, pipe: ResourceName) -> Result<ReadPermit, AuthError> {
-        let action = format!("read the pipe `{pipe}`");
-        self.require(&Scope::ReadPipe(pipe.clone()), action)?;
-        Ok(ReadPermit { pipe, access: self.access() })
-    }
-
-    /// Asks for the right to run SQL of one's own; refused where it could name nothing.
-    pub fn read_sql(&self) -> Result<SqlPermit, AuthError> {
-        let access = self.access();
-        if access != Access::nothing() {
-            return Ok(SqlPermit { access });
-        }
-        let (token, action) = (self.name.clone(), "run SQL".to_owned());
-        Err(AuthError::Forbidden { token, action, scope: "DATASOURCES:READ:<data source>".to_owned() })
-    }
-
-    /// What the scopes let a caller read.
-    fn access(&self) -> Access {
-        self.scopes.iter().fold(Access::nothing(), |access, scope| match scope {
-            Scope::Admin => Access::everything(),
-            Scope::ReadDataSource(name) => access.with_data_source(name.clone()),
-            Scope::ReadPipe(name) => access.with_pipe(name.clone()),
-            Scope::AppendDataSource(_) => access,
-        })
-    }
-
-    fn require(&self, scope: &Scope, action: String) -> Result<(), AuthError> {
-        if self.scopes.iter().any(|held| *held == Scope::Admin || held == scope) {
-            return Ok(());
-        }
-        Err(AuthError::Forbidden { token: self.name.clone(), action, scope: scope.to_string() })
-    }
 }

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -34,16 +35,25 @@ impl TokenText {
         Self(text)
     }
 
-    /// The token with this name in the workspace of `identity`.
+    /// The token with this id in the workspace of `identity`, after so many refreshes.
     ///
-    /// The same name, secret and host give the same text.
-    pub fn derive(identity: &Identity, name: &str, host: &str) -> Self {
-        let payload = Payload { u: identity.workspace_id(), id: token_id(identity, name), host };
-        // A struct of three plain fields has no way to fail.
-        let payload = serde_json::to_string(&payload).unwrap_or_default();
-        let payload = URL_SAFE_NO_PAD.encode(payload);
-        let signature = URL_SAFE_NO_PAD.encode(sign(identity, payload.as_bytes()));
-        Self(format!("p.{payload}.{signature}").into())
+    /// The same id, generation, secret and host give the same text.
+    pub fn derive(identity: &Identity, id: Uuid, generation: u32, host: &str) -> Self {
+        let payload = payload(identity, id, host);
+        let signature = match generation {
+            0 => sign(identity, payload.as_bytes()),
+            // The alphabet of a payload has no dot: no generation's text is another one's payload.
+            refreshed => sign(identity, format!("{payload}.{refreshed}").as_bytes()),
+        };
+        Self(format!("p.{payload}.{}", URL_SAFE_NO_PAD.encode(signature)).into())
+    }
+
+    /// A text of the same form that nothing can derive again.
+    pub fn random(identity: &Identity, id: Uuid, host: &str) -> Result<Self, getrandom::Error> {
+        let mut secret = Zeroizing::new([0; 32]);
+        getrandom::fill(secret.as_mut_slice())?;
+        let payload = payload(identity, id, host);
+        Ok(Self(format!("p.{payload}.{}", URL_SAFE_NO_PAD.encode(*secret)).into()))
     }
 
     /// What the text is compared by.
@@ -64,7 +74,13 @@ impl TokenDigest {
     }
 }
 
-/// The identifier of the token with this name: stable as long as the workspace's secret is.
+fn payload(identity: &Identity, id: Uuid, host: &str) -> String {
+    let payload = Payload { u: identity.workspace_id(), id, host };
+    // A struct of three plain fields has no way to fail.
+    URL_SAFE_NO_PAD.encode(serde_json::to_string(&payload).unwrap_or_default())
+}
+
+/// The identifier of the project's token with this name: stable as long as the workspace's secret is.
 pub fn token_id(identity: &Identity, name: &str) -> Uuid {
     let signature = sign(identity, format!("token {name}").as_bytes());
     let mut bytes = [0; 16];
@@ -87,9 +103,13 @@ mod tests {
         Identity::from_parts(Uuid::from_u128(7), [9; 32])
     }
 
+    fn derive(identity: &Identity, name: &str, generation: u32) -> TokenText {
+        TokenText::derive(identity, token_id(identity, name), generation, "local")
+    }
+
     #[test]
     fn a_token_shows_workspace_id_and_host_to_clients_that_decode_it() {
-        let text = TokenText::derive(&identity(), "dashboard", "local");
+        let text = derive(&identity(), "dashboard", 0);
         let parts: Vec<&str> = text.expose().split('.').collect();
         let [prefix, payload, signature] = parts[..] else { panic!("three parts") };
         assert_eq!(prefix, "p");
@@ -103,16 +123,27 @@ mod tests {
 
     #[test]
     fn the_same_name_gives_the_same_token_and_another_name_another() {
-        let derive = |name| TokenText::derive(&identity(), name, "local").expose().to_owned();
-        assert_eq!(derive("a"), derive("a"));
-        assert_ne!(derive("a"), derive("b"));
+        let text = |name| derive(&identity(), name, 0).expose().to_owned();
+        assert_eq!(text("a"), text("a"));
+        assert_ne!(text("a"), text("b"));
         let other = Identity::from_parts(Uuid::from_u128(7), [8; 32]);
-        assert_ne!(derive("a"), TokenText::derive(&other, "a", "local").expose());
+        assert_ne!(text("a"), derive(&other, "a", 0).expose());
+    }
+
+    #[test]
+    fn every_refresh_makes_another_text_of_the_same_token() {
+        let texts = [0, 1, 2].map(|generation| derive(&identity(), "a", generation));
+        let parts = texts.each_ref().map(|text| text.expose().rsplit_once('.').unwrap());
+        assert!(parts[0].0 == parts[1].0 && parts[1].0 == parts[2].0, "the public part stays");
+        assert!(parts[0].1 != parts[1].1 && parts[1].1 != parts[2].1 && parts[0].1 != parts[2].1);
+        let id = token_id(&identity(), "a");
+        let random = || TokenText::random(&identity(), id, "local").unwrap().expose().to_owned();
+        assert_ne!(random(), random());
+        assert!(random().starts_with(parts[0].0));
     }
 
     #[test]
     fn debug_output_hides_the_text() {
-        let text = TokenText::derive(&identity(), "a", "local");
-        assert!(!format!("{text:?}").contains("p."));
+        assert!(!format!("{:?}", derive(&identity(), "a", 0)).contains("p."));
     }
 }

@@ -2,7 +2,7 @@
 //! It needs neither a running server nor the engine.
 
 use crate::app::admin_token;
-use crate::auth::{Identity, Keyring, Token};
+use crate::auth::{Identity, StaticToken, TokenSet};
 use crate::config::{Config, Flags};
 use crate::deploy;
 
@@ -15,10 +15,10 @@ pub(super) fn list(flags: &Flags) -> anyhow::Result<()> {
     let identity = Identity::load(directory)?;
     let admin = admin_token(&settings, &identity, directory)?;
     let grants = deploy::token_grants(&settings)?;
-    let keyring = Keyring::new(&identity, admin, &grants, &settings.tokens.host);
-    let name_width = keyring.tokens().iter().map(|token| token.name().len()).max().unwrap_or_default();
-    let scope_width = keyring.tokens().iter().map(|token| scopes(token).len()).max().unwrap_or_default();
-    for token in keyring.tokens() {
+    let set = TokenSet::new(&identity, admin.text().clone(), &grants, [], &settings.tokens.host);
+    let name_width = set.tokens().iter().map(|token| token.name().len()).max().unwrap_or_default();
+    let scope_width = set.tokens().iter().map(|token| scopes(token).len()).max().unwrap_or_default();
+    for token in set.tokens() {
         say(format_args!(
             "{:name_width$}  {:scope_width$}  {}",
             token.name(),
@@ -29,6 +29,6 @@ pub(super) fn list(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn scopes(token: &Token) -> String {
-    token.scopes().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+fn scopes(token: &StaticToken) -> String {
+    token.rights().scopes().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

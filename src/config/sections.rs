@@ -72,6 +72,9 @@ pub struct Tokens {
     /// The `host` field of derived tokens.
     #[serde(deserialize_with = "text")]
     pub host: String,
+    /// Tokens that may be made over the API.
+    #[serde(deserialize_with = "units::count")]
+    pub max_count: NonZeroUsize,
 }
 
 /// `[log]`: what is logged, and how.
