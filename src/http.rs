@@ -10,7 +10,9 @@ pub mod error;
 pub mod extract;
 pub mod layers;
 pub mod parameters;
+mod privacy;
 pub mod routes;
+mod token_request;
 mod unread;
 
 use std::sync::Arc;

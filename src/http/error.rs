@@ -3,12 +3,15 @@
 //! Tinybird's clients read `error` as a string, treat 403 as "bad token" (401 is unknown to them),
 //! retry 429 and 503 after `Retry-After`, and read ClickHouse's code from `X-DB-Exception-Code`.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::auth::AuthError;
+use crate::auth::{AuthError, TokenProblem};
 use crate::ingest::{BodyError, IngestError, InsertError};
 use crate::query::{QueryError, TemplateError};
 
@@ -85,6 +88,12 @@ impl From<AuthError> for ApiError {
     }
 }
 
+impl From<TokenProblem> for ApiError {
+    fn from(error: TokenProblem) -> Self {
+        Self::Auth(error.into())
+    }
+}
+
 impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
         Self::Ingest(error)
@@ -107,7 +116,7 @@ impl ApiError {
     /// The status of every error of the API.
     fn status(&self) -> StatusCode {
         match self {
-            Self::Auth(_) => StatusCode::FORBIDDEN,
+            Self::Auth(error) => auth_status(error),
             Self::Ingest(error) => ingest_status(error),
             Self::Query(error) => query_status(error),
             Self::Request(error) => request_status(error),
@@ -135,6 +144,25 @@ impl ApiError {
             Self::Query(QueryError::Engine { code, .. }) => Some(*code),
             _ => None,
         }
+    }
+}
+
+/// Clients know 403 as "bad token"; 401 means nothing to them.
+fn auth_status(error: &AuthError) -> StatusCode {
+    match error {
+        AuthError::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
+        AuthError::NotSaved => StatusCode::SERVICE_UNAVAILABLE,
+        AuthError::SaveUnknown | AuthError::Refused(TokenProblem::AdminNotWritten) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        AuthError::Refused(_) => StatusCode::BAD_REQUEST,
+        AuthError::Missing
+        | AuthError::NotExpanded(_)
+        | AuthError::Unknown
+        | AuthError::Jwt(_)
+        | AuthError::Forbidden { .. }
+        | AuthError::Hidden
+        | AuthError::AdminNeeded => StatusCode::FORBIDDEN,
     }
 }
 
@@ -223,11 +251,24 @@ impl IntoResponse for ApiError {
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
+        if let Self::Auth(AuthError::TooFast { limit, retry_after }) = &self {
+            rate_limit(headers, *limit, *retry_after);
+        }
         if let Some(code) = self.exception_code() {
             headers.insert(EXCEPTION_CODE, HeaderValue::from(code));
         }
         response
     }
+}
+
+/// All three headers of a limit, or none: clients read the second when they see the first.
+fn rate_limit(headers: &mut HeaderMap, limit: NonZeroU32, retry_after: Duration) {
+    // A client that came back at the end of the begun second would be early.
+    let seconds = HeaderValue::from(retry_after.as_secs() + 1);
+    headers.insert("x-ratelimit-limit", HeaderValue::from(limit.get()));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(0));
+    headers.insert("x-ratelimit-reset", seconds.clone());
+    headers.insert(header::RETRY_AFTER, seconds);
 }
 
 /// A template's own error: `custom_error` may bring a whole body; the engine's texts come with the

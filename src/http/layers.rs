@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use super::{RequestLimits, unread};
+use super::{RequestLimits, privacy, unread};
 
 /// The API as one service: a router whose paths may end in a slash.
 pub type Service = NormalizePath<Router>;
@@ -46,6 +46,7 @@ pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
         .layer(CompressionLayer::new())
         .layer(cors())
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+        .layer(axum::middleware::from_fn(privacy::keep_private))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
         .layer(axum::middleware::from_fn(unread::close_connection));
@@ -62,10 +63,10 @@ impl MakeRequestId for NewRequestId {
     }
 }
 
-/// Names a request in the log by its path only: query strings hold tokens.
+/// Names a request in the log by its path only: query strings hold tokens, and some paths too.
 fn span(request: &Request) -> Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path())
+    tracing::info_span!("request", %id, method = %request.method(), path = privacy::logged_path(request))
 }
 
 /// Every origin may call: the right to do anything comes from the token, never from a cookie. The

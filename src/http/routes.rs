@@ -1,27 +1,108 @@
-//! The table of contents of the API.
+//! The table of contents of the API: every route, and the right that it asks for.
 
 pub mod events;
 pub mod pipes;
 pub mod system;
+pub mod tokens;
 
-use axum::http::Uri;
-use axum::routing::{any, get, post};
+use axum::handler::Handler;
+use axum::http::{Method, Uri};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::error::RequestError;
-use super::{ApiError, Routes};
+use super::{ApiError, Rooms, Routes, privacy};
+
+/// The right that a route asks the caller's token for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// None: the answer is everybody's, for this reason.
+    Public(&'static str),
+    /// Append to the data source of the request.
+    Append,
+    /// Read the pipe of the request.
+    ReadPipe,
+    /// Manage tokens.
+    ManageTokens,
+    /// Manage tokens, or be the token of the request.
+    SeeToken,
+}
+
+/// A route as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with parts in braces that the request fills.
+    pub path: &'static str,
+    /// What it asks for.
+    pub right: Right,
+}
+
+/// A declared route with its handler.
+struct Route(Declared, MethodRouter<Rooms>);
+
+/// The only place where routes are made, so that none is without a right.
+fn table() -> Vec<Route> {
+    vec![
+        route(MethodFilter::POST, "/v0/events", Right::Append, events::append_events),
+        route(MethodFilter::GET, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
+        route(MethodFilter::POST, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
+        route(MethodFilter::GET, "/v0/tokens", Right::ManageTokens, tokens::list),
+        route(MethodFilter::POST, "/v0/tokens", Right::ManageTokens, tokens::create),
+        route(MethodFilter::GET, "/v0/tokens/{token}", Right::SeeToken, tokens::show),
+        route(MethodFilter::PUT, "/v0/tokens/{token}", Right::ManageTokens, tokens::change),
+        route(MethodFilter::DELETE, "/v0/tokens/{token}", Right::ManageTokens, tokens::delete),
+        route(MethodFilter::POST, "/v0/tokens/{token}/refresh", Right::ManageTokens, tokens::refresh),
+        route(MethodFilter::GET, "/v0/health", Right::Public("probes have no token"), system::health),
+        route(
+            MethodFilter::GET,
+            "/version",
+            Right::Public("clients ask before they log in"),
+            system::version,
+        ),
+        route(
+            MethodFilter::POST,
+            "/v1/build",
+            Right::Public("it only says what is missing"),
+            system::build_is_missing,
+        ),
+        route(
+            MethodFilter::POST,
+            "/v1/deploy",
+            Right::Public("it only says what is missing"),
+            system::deploy_is_missing,
+        ),
+    ]
+}
+
+fn route<H: Handler<T, Rooms>, T: 'static>(
+    filter: MethodFilter,
+    path: &'static str,
+    right: Right,
+    handler: H,
+) -> Route {
+    let method = match filter {
+        MethodFilter::POST => Method::POST,
+        MethodFilter::PUT => Method::PUT,
+        MethodFilter::DELETE => Method::DELETE,
+        _ => Method::GET,
+    };
+    Route(Declared { method, path, right }, on(filter, handler))
+}
+
+/// All routes and what they ask for.
+pub fn declared() -> Vec<Declared> {
+    table().into_iter().map(|Route(declared, _)| declared).collect()
+}
 
 /// All routes.
 pub(super) fn router() -> Routes {
-    Routes::new()
-        .route("/v0/events", post(events::append_events))
-        .route("/v0/pipes/{file}", get(pipes::run_endpoint).post(pipes::run_endpoint))
-        .route("/v0/health", get(system::health))
-        .route("/version", get(system::version))
-        .route("/v1/build", post(system::build_is_missing))
-        .route("/v1/deploy", post(system::deploy_is_missing))
-        .fallback(any(unknown))
+    let routes = table().into_iter();
+    let router =
+        routes.fold(Routes::new(), |router, Route(declared, handler)| router.route(declared.path, handler));
+    router.fallback(any(unknown))
 }
 
 async fn unknown(uri: Uri) -> ApiError {
-    RequestError::RouteUnknown(uri.path().to_owned()).into()
+    RequestError::RouteUnknown(privacy::shown_path(uri.path())).into()
 }
