@@ -65,6 +65,14 @@ impl ApiClient {
         send(self.request(Method::POST, path).body(body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: impl Into<Body>) -> Reply {
+        send(self.request(Method::PUT, path).body(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        send(self.request(Method::DELETE, path)).await
+    }
+
     /// Posts events and waits for them; the two counts of the answer.
     pub(crate) async fn append(&self, data_source: &str, events: impl Into<Body>) -> (u64, u64) {
         let reply = self.post(&format!("/v0/events?name={data_source}&wait=true"), events).await;
