@@ -92,6 +92,11 @@ impl Access {
         self.reach == Reach::Everything
     }
 
+    /// True where some data source is read through a condition.
+    pub fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// The condition that every read of a data source carries.
     pub fn filter(&self, data_source: &ResourceName) -> Option<&RowFilter> {
         self.filters.get(data_source)
@@ -121,5 +126,6 @@ mod tests {
         assert!(access.reaches_everything() && access.reaches_data_source(&name("x")));
         assert_eq!(access.filter(&name("a")), Some(&filter));
         assert_eq!(access.filter(&name("x")), None);
+        assert!(access.is_filtered() && !Access::everything().is_filtered());
     }
 }

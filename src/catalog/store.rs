@@ -71,8 +71,8 @@ impl StoreError {
     /// ClickHouse's code, where it answered one. Its text may quote what was to be written.
     pub fn code(&self) -> Option<u32> {
         match self {
-            Self::Engine { reason: EngineError::Exception { code, .. }, .. } => Some(*code),
-            _ => None,
+            Self::Engine { reason, .. } => reason.code(),
+            Self::Newer { .. } => None,
         }
     }
 }

@@ -21,6 +21,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// ClickHouse's code, where it answered with an exception.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Exception { code, .. } => Some(*code),
+            Self::Unavailable(_) | Self::Lost(_) => None,
+        }
+    }
+
     /// Sorts an error of the client library.
     pub(super) fn from_client(error: clickhouse::error::Error) -> Self {
         use clickhouse::error::Error;

@@ -1,6 +1,6 @@
 //! Why a call has no answer.
 
-use crate::catalog::NodeError;
+use crate::catalog::{Access, NodeError};
 use crate::engine::EngineError;
 use crate::sql::compose::ComposeError;
 use crate::template::TemplateError;
@@ -46,6 +46,20 @@ pub enum QueryError {
     Busy,
 }
 
+impl QueryError {
+    /// The same without the engine's text where that text could quote a row filter of the token:
+    /// whoever may not see some rows must not learn by which rule.
+    pub(super) fn for_reader_of(self, access: &Access) -> Self {
+        match self {
+            Self::Engine { code, message } if access.is_filtered() => {
+                let text = "the engine refused the query; its text is kept back, because it may quote the row filter of the token";
+                Self::Engine { code, message: format!("{text}{}", code_name(&message)) }
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<NodeError> for QueryError {
     fn from(error: NodeError) -> Self {
         match error {
@@ -70,15 +84,23 @@ impl From<EngineError> for QueryError {
 /// names tables that are none of the caller's business.
 fn client_text(message: &str) -> String {
     let text = message.split_once("Exception: ").map_or(message, |(_, text)| text);
-    let code_name = text.rsplit_once(" (").filter(|(_, name)| {
-        let name = name.trim_end_matches(')');
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-    });
-    let (body, name) = code_name.map_or((text, ""), |(body, _)| (body, &text[body.len()..]));
+    let name = code_name(text);
+    let body = text.strip_suffix(name).unwrap_or(text);
     let body = body.split(": In scope ").next().unwrap_or(body);
     let body = body.split(" in scope ").next().unwrap_or(body);
     format!("{}{name}", body.trim_end_matches('.'))
+}
+
+/// The ` (NAME)` of ClickHouse's code at the end of its text; empty where there is none.
+fn code_name(message: &str) -> &str {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    match message.rfind(" (").map(|start| &message[start..]) {
+        Some(name) if is_name(name[2..].trim_end_matches(')')) => name,
+        _ => "",
+    }
 }
 
 #[cfg(test)]
@@ -99,5 +121,17 @@ mod tests {
             "Timeout exceeded: elapsed 1 s (TIMEOUT_EXCEEDED)"
         );
         assert_eq!(shown("something else"), "something else");
+    }
+
+    #[test]
+    fn who_reads_through_a_filter_sees_the_name_of_the_error_only() {
+        let filter = crate::sql::RowFilter::parse("id = 'canary'").unwrap();
+        let name = crate::catalog::ResourceName::parse("hits").unwrap();
+        let access = Access::everything().with_filter(name, filter);
+        let message = "Code: 53. DB::Exception: Cannot convert string 'canary'. (TYPE_MISMATCH)".to_owned();
+        let error = QueryError::Engine { code: 53, message };
+        assert!(error.clone().for_reader_of(&Access::everything()).to_string().contains("canary"));
+        let shown = error.for_reader_of(&access).to_string();
+        assert!(!shown.contains("canary") && shown.ends_with(" (TYPE_MISMATCH)"), "{shown}");
     }
 }

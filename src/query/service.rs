@@ -49,7 +49,8 @@ impl Queries {
             workspace.compose(pipe, Caller { arguments: &arguments, environment: &environment, access })?;
         let query = self.query(composed, call.format, call.output);
         let running = self.gate.enter().await?;
-        let rows = self.engine.query(query).await?;
+        let rows = self.engine.query(query).await;
+        let rows = rows.map_err(|error| QueryError::from(error).for_reader_of(access))?;
         Ok(Answer { format: call.format, rows, running })
     }
 
@@ -114,7 +115,8 @@ impl Answer {
                     Ok(Some(piece)) => Some((Ok(piece), (rows, running))),
                     Ok(None) => None,
                     Err(error) => {
-                        tracing::warn!(%error, "an answer broke off");
+                        // Not its text, which may quote values and row filters.
+                        tracing::warn!(code = error.code(), "an answer broke off");
                         Some((Err(error), (rows, running)))
                     }
                 }

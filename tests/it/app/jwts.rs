@@ -247,3 +247,22 @@ async fn a_refresh_of_the_admin_token_ends_all_jwts() {
     let again = app.anonymous().with_token(&jwt(fresh, &reads("count_hits"), &json!({})));
     assert_eq!(again.get(COUNT).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_error_of_the_engine_does_not_tell_the_filter() {
+    let app = app().await;
+    for filter in [
+        "id = 'canary'",
+        "throwIf(id > 0, 'canary')",
+        "toUInt64(concat('canary', tenant)) = 1",
+        "nothing('canary')",
+    ] {
+        let scopes = json!([
+            { "type": "PIPES:READ", "resource": "count_hits" },
+            { "type": "DATASOURCES:READ", "resource": "hits", "filter": filter },
+        ]);
+        let reply = front_end(&app, &scopes, &json!({})).get(COUNT).await;
+        assert!(reply.status.as_u16() >= 400 && !reply.text.contains("canary"), "{}", reply.text);
+        reply.error(reply.status.as_u16());
+    }
+}
