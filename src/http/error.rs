@@ -77,9 +77,9 @@ pub enum RequestError {
     /// A part of Tinybird's API that is not here yet.
     #[error("{0}")]
     NotImplemented(&'static str),
-    /// No such path.
-    #[error("no route answers {0}: the API's paths begin with /v0/")]
-    RouteUnknown(String),
+    /// No such path. The text does not repeat it: a token could stand in it.
+    #[error("no route answers this path: the API's paths begin with /v0/")]
+    RouteUnknown,
 }
 
 impl From<AuthError> for ApiError {
@@ -233,7 +233,7 @@ fn request_status(error: &RequestError) -> StatusCode {
         | RequestError::EncodingUnknown(_)
         | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        RequestError::FormatUnknown(_) | RequestError::PipeUnknown(_) | RequestError::RouteUnknown(_) => {
+        RequestError::FormatUnknown(_) | RequestError::PipeUnknown(_) | RequestError::RouteUnknown => {
             StatusCode::NOT_FOUND
         }
         RequestError::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,

@@ -36,8 +36,8 @@ pub(super) fn logged_path(request: &Request) -> String {
     }
 }
 
-/// A path without the segments that look like tokens, for the log and for answers.
-pub(super) fn shown_path(path: &str) -> String {
+/// A path without the segments that look like tokens.
+fn shown_path(path: &str) -> String {
     let shown = |segment: &str| {
         let is_token = segment.starts_with("p.") || segment.starts_with("ey") || segment.len() > 64;
         if is_token { "…".to_owned() } else { segment.to_owned() }

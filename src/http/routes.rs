@@ -6,11 +6,11 @@ pub mod system;
 pub mod tokens;
 
 use axum::handler::Handler;
-use axum::http::{Method, Uri};
+use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::error::RequestError;
-use super::{ApiError, Rooms, Routes, privacy};
+use super::{ApiError, Rooms, Routes};
 
 /// The right that a route asks the caller's token for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,6 @@ pub(super) fn router() -> Routes {
     router.fallback(any(unknown))
 }
 
-async fn unknown(uri: Uri) -> ApiError {
-    RequestError::RouteUnknown(privacy::shown_path(uri.path())).into()
+async fn unknown() -> ApiError {
+    RequestError::RouteUnknown.into()
 }
