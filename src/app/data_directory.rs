@@ -2,14 +2,23 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A data directory that this process holds.
 pub struct DataDirectory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
+
+/// Time after which a lock that is held is tried once more: [`DataDirectory::served_at`] holds it
+/// for a moment.
+const SECOND_TRY: Duration = Duration::from_millis(20);
+
+/// The file that is locked; it says by whom.
+const LOCK_FILE: &str = "lock";
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,18 +52,35 @@ impl DataDirectory {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let path = path.canonicalize().map_err(unusable)?;
         let mut lock = open_lock(&path).map_err(unusable)?;
-        match lock.try_lock() {
+        match try_twice(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = lock.take(256).read_to_string(&mut holder);
+                let holder = holder.lines().next().unwrap_or_default().to_owned();
                 let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
                 return Err(DataDirectoryError::Held { path, holder });
             }
             Err(TryLockError::Error(reason)) => return Err(unusable(reason)),
         }
         sign(&mut lock).map_err(unusable)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
+    }
+
+    /// Writes down where the server listens, behind the name of the process.
+    pub fn announce(&self, address: SocketAddr) -> io::Result<()> {
+        let mut lock = &self.lock;
+        write!(lock, "\n{address}")?;
+        lock.flush()
+    }
+
+    /// Where the server of a data directory listens, if one runs.
+    pub fn served_at(path: &Path) -> Option<SocketAddr> {
+        let mut lock = File::open(path.join(LOCK_FILE)).ok()?;
+        let Err(TryLockError::WouldBlock) = lock.try_lock_shared() else { return None };
+        let mut text = String::new();
+        lock.read_to_string(&mut text).ok()?;
+        text.lines().nth(1)?.parse().ok()
     }
 
     /// The directory, absolute.
@@ -68,9 +94,19 @@ impl DataDirectory {
     }
 }
 
+fn try_twice(lock: &File) -> Result<(), TryLockError> {
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            std::thread::sleep(SECOND_TRY);
+            lock.try_lock()
+        }
+        tried => tried,
+    }
+}
+
 fn open_lock(directory: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(directory.join("lock"))
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK_FILE))
 }
 
 /// Writes down who holds the lock, for whoever finds it taken.
@@ -96,7 +132,11 @@ mod tests {
             panic!("the lock was given twice");
         };
         assert_eq!(holder, format!("roost (process {})", std::process::id()));
+        assert_eq!(DataDirectory::served_at(&path), None);
+        first.announce("127.0.0.1:7181".parse().unwrap()).unwrap();
+        assert_eq!(DataDirectory::served_at(&path).unwrap().port(), 7181);
         drop(first);
+        assert_eq!(DataDirectory::served_at(&path), None, "nobody serves any more");
         DataDirectory::take(&path).unwrap();
     }
 

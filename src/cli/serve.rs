@@ -50,6 +50,7 @@ async fn serve(
         _ = interrupt.recv() => return Ok(()),
     };
     let address = listener.local_addr().context("cannot read the address that the server listens on")?;
+    directory.announce(address).context("cannot write the address into the data directory")?;
     let welcome = Welcome {
         settings,
         data_directory: directory.path(),

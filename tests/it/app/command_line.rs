@@ -148,6 +148,22 @@ async fn tokens_are_listed_while_the_server_runs_and_after() {
     assert_eq!(server.folder().tokens(), tokens);
 }
 
+#[tokio::test]
+async fn a_running_server_is_asked_for_what_was_made_over_the_api() {
+    let mut server = ServerProcess::start(&project()).await;
+    let made = server.admin().post("/v0/tokens?name=made&scope=PIPES:READ:x", "").await.json();
+    let refreshed = server.admin().post("/v0/tokens/dashboard/refresh", "").await.json();
+    let tokens = server.folder().tokens();
+    assert_eq!(tokens.iter().map(|line| line[0].as_str()).collect::<Vec<_>>().len(), 4);
+    let line = |name: &str| tokens.iter().find(|line| line[0] == name).unwrap();
+    assert_eq!(line("made")[1..], ["PIPES:READ:x".to_owned(), made["token"].as_str().unwrap().to_owned()]);
+    assert_eq!(line("dashboard")[2], refreshed["token"].as_str().unwrap());
+    server.kill();
+    let output = server.folder().command(&["token", "ls"]).output().unwrap();
+    assert!(!text(&output.stdout).contains("made"));
+    assert!(text(&output.stderr).contains("made or refreshed over the API"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn tokens_of_a_workspace_that_is_not_there_are_no_riddle() {
     let folder = ServerFolder::new(&project());
