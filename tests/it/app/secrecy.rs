@@ -1,9 +1,11 @@
-//! No line of the log holds a token.
+//! No line of the log, no error and no argument of a process holds a token or a row filter.
 
-use reqwest::Method;
+use futures_util::{StreamExt, stream};
+use reqwest::{Method, RequestBuilder};
 use rustix::process::Signal;
+use serde_json::json;
 
-use crate::harness::{Project, ServerFolder, send};
+use crate::harness::{Project, ServerFolder, ServerProcess, jwt, send, sign};
 
 #[tokio::test]
 async fn no_line_of_the_log_holds_a_token() {
@@ -39,5 +41,113 @@ async fn no_line_of_the_log_holds_a_token() {
         // The last part of a token is the secret one.
         let secret = token.rsplit('.').next().unwrap();
         assert!(!output.contains(secret), "the log holds the secret part of a token:\n{output}");
+    }
+}
+
+/// A word that stands in row filters and nowhere else.
+const IN_FILTERS: &str = "canary_of_filters";
+const REQUESTS: usize = 10_000;
+
+fn filtered_project() -> Project {
+    Project::default()
+        .data_source("hits", &["id UInt64", "tenant String"])
+        .endpoint("count_hits", "SELECT count() AS n FROM hits WHERE id < {{ UInt64(below, 9) }}")
+}
+
+/// Tokens of every kind, good and bad.
+async fn tokens(server: &ServerProcess) -> Vec<String> {
+    let admin = server.admin();
+    let key = admin.token().to_owned();
+    let make = async |name: &str, scopes: &[&str]| {
+        let scopes: Vec<_> = scopes.iter().map(|scope| json!(scope)).collect();
+        let reply = admin.post("/v0/tokens", json!({ "name": name, "scope": scopes }).to_string()).await;
+        reply.json()["token"].as_str().expect(&reply.text).to_owned()
+    };
+    let filter = |condition: &str| format!("DATASOURCES:READ:hits:{condition}");
+    let passes = filter(&format!("tenant != '{IN_FILTERS}'"));
+    let (type_error, run_error) =
+        (format!("id = '{IN_FILTERS}'"), format!("throwIf(id > 0, '{IN_FILTERS}') = 0"));
+    let pipe = "PIPES:READ:count_hits";
+    let scopes = json!([
+        { "type": "PIPES:READ", "resource": "count_hits" },
+        { "type": "DATASOURCES:READ", "resource": "hits", "filter": run_error },
+    ]);
+    let forged = sign("another key", r#"{"alg":"HS256"}"#, r#"{"exp":4000000000,"name":"forged"}"#);
+    vec![
+        make("passes", &[pipe, &passes]).await,
+        make("fails in its types", &[pipe, &filter(&type_error)]).await,
+        make("fails while it runs", &[pipe, &filter(&run_error)]).await,
+        make("appends", &["DATASOURCES:APPEND:hits"]).await,
+        make("manages", &["TOKENS"]).await,
+        jwt(&key, &scopes, &json!({})),
+        jwt(&key, &scopes, &json!({ "exp": 1_000_000_000 })),
+        jwt(&key, &scopes, &json!({ "limits": { "rps": 1 } })),
+        jwt(
+            &key,
+            &json!([{ "type": "DATASOURCES:READ", "resource": "hits", "filter": format!("'{IN_FILTERS}' (") }]),
+            &json!({}),
+        ),
+        forged,
+        "p.eyJpbnZhbGlkIjoxfQ.c2lnbmF0dXJl".to_owned(),
+        "wrong_token_0123456789".to_owned(),
+        key,
+    ]
+}
+
+/// One of many requests: the token in the header, the address, the path or the body.
+fn request(server: &ServerProcess, tokens: &[String], number: usize) -> RequestBuilder {
+    const PATHS: [(Method, &str); 9] = [
+        (Method::GET, "/v0/pipes/count_hits.json?"),
+        (Method::GET, "/v0/pipes/count_hits.csv?below=x&"),
+        (Method::POST, "/v0/pipes/nope.ndjson?"),
+        (Method::POST, "/v0/events?name=hits&"),
+        (Method::POST, "/v0/events?"),
+        (Method::GET, "/v0/tokens/nope?"),
+        (Method::PUT, "/v0/tokens/{}?scope=NOPE&"),
+        (Method::GET, "/v0/tokens/{}.token?"),
+        (Method::GET, "/nowhere/{}?"),
+    ];
+    let token = &tokens[number % tokens.len()];
+    let (method, path) = PATHS[number / tokens.len() % PATHS.len()].clone();
+    let path = path.replace("{}", token);
+    let anybody = server.anonymous();
+    match number % 4 {
+        0 => anybody.request(method, &format!("{path}token={token}")).body("{}"),
+        1 => anybody.with_token(token).request(method, &path).body(format!("token={token}")),
+        2 => anybody.request(method, &path).header("authorization", format!("Basic {token}")),
+        _ => anybody.with_token(token).request(method, &format!("{path}token={token}")).body("not json"),
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_leave_no_secret_behind() {
+    let folder = ServerFolder::new(&filtered_project()).with_variable("ROOST__LOG__LEVEL", "debug");
+    let mut server = folder.start().await;
+    server.admin().append("hits", r#"{"id":1,"tenant":"a"}"#).await;
+    let tokens = tokens(&server).await;
+    // The last part of a token is the secret one; the word is what the filters hold.
+    let mut secrets: Vec<&str> = tokens.iter().map(|token| token.rsplit('.').next().unwrap()).collect();
+    secrets.push(IN_FILTERS);
+    let found = |text: &str| secrets.iter().find(|secret| text.contains(**secret)).map(ToString::to_string);
+    let replies = stream::iter(0..REQUESTS).map(|number| send(request(&server, &tokens, number)));
+    let mut failed = 0;
+    let mut replies = replies.buffer_unordered(32);
+    while let Some(reply) = replies.next().await {
+        if reply.status.as_u16() >= 400 {
+            failed += 1;
+            assert_eq!(found(&reply.text), None, "{}", reply.text);
+        }
+    }
+    drop(replies);
+    assert!(failed > REQUESTS / 2, "{failed} failed");
+    for process in [server.id(), server.engine().await.id()] {
+        let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap();
+        assert_eq!(found(&String::from_utf8_lossy(&arguments)), None);
+    }
+    server.signal(Signal::TERM);
+    let (_, output) = server.ended().await;
+    assert!(output.contains("/v0/tokens/{token}"), "requests are logged at this level");
+    for line in output.lines() {
+        assert_eq!(found(line), None, "{line}");
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn engine_of(data: &Path) -> Option<EngineProcess> {
 }
 
 impl EngineProcess {
+    /// Its process number.
+    pub(crate) fn id(self) -> u32 {
+        self.0.as_u32()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(self) {
         self.signal(Signal::Kill);
