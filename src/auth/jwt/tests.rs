@@ -123,6 +123,17 @@ fn a_changed_or_cut_jwt_is_refused() {
 }
 
 #[test]
+fn a_jwt_that_is_changed_anywhere_is_refused() {
+    let good = signed(HEADER, &payload(&json!({})));
+    for place in 0..good.len() {
+        for other in ["A", "B", ".", "-", "\0", "é", ""] {
+            let changed = format!("{}{other}{}", &good[..place], &good[place + 1..]);
+            assert!(changed == good || read(&changed).is_err(), "{changed}");
+        }
+    }
+}
+
+#[test]
 fn eight_kilobytes_are_the_limit() {
     let with = |bytes: usize| {
         let text = signed(HEADER, &payload(&json!({ "pad": "x".repeat(bytes) })));

@@ -33,10 +33,15 @@ async fn while_the_engine_is_away_events_and_queries_are_told_to_come_back() {
     let reply = admin.get("/v0/pipes/stored.json").await;
     assert!(reply.error(503).contains("engine is not available"), "{}", reply.text);
     assert!(reply.header("retry-after").parse::<u64>().is_ok());
+    let reply = admin.post("/v0/tokens?name=made&scope=TOKENS", "").await;
+    assert!(reply.error(503).contains("was not changed"), "{}", reply.text);
+    assert!(reply.header("retry-after").parse::<u64>().is_ok());
+    assert_eq!(admin.get("/v0/tokens").await.status, 200, "tokens are known without the engine");
     assert_eq!(server.anonymous().get("/v0/health").await.status, 200, "the server itself lives");
 
     let back = async || (admin.get("/v0/pipes/stored.json").await.status == 200).then_some(());
     within(BACK, "the engine is back", back).await;
+    admin.get("/v0/tokens/made").await.error(403);
     let stored = admin.rows("stored").await;
     assert!(!stored.iter().any(|row| row["id"] == attempt), "a refused row is there: {stored:?}");
 }

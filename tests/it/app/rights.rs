@@ -6,7 +6,7 @@ use reqwest::Method;
 use roost::http::routes::{Declared, Right, declared};
 use serde_json::json;
 
-use crate::harness::{ApiClient, FAR_FUTURE, Project, TestApp, jwt, send};
+use crate::harness::{ApiClient, FAR_FUTURE, Project, TestApp, jwt, send, sign, workspace_of};
 
 /// One request to a route, its answer to who may, and the callers who may.
 struct Row {
@@ -109,6 +109,8 @@ async fn callers(app: &TestApp) -> Vec<(&'static str, ApiClient)> {
     let none = json!({});
     let of_the_api = json!({ "name": "api", "expiration_time": FAR_FUTURE, "scopes": reads }).to_string();
     let of_the_api = admin.post("/v0/tokens", of_the_api).await.json()["token"].as_str().unwrap().to_owned();
+    let payload =
+        json!({ "workspace_id": workspace_of(key), "name": "x", "exp": FAR_FUTURE, "scopes": reads });
     let jwts = [
         ("JWT reads count_hits", jwt(key, &reads, &none)),
         ("JWT of the API", of_the_api),
@@ -120,7 +122,11 @@ async fn callers(app: &TestApp) -> Vec<(&'static str, ApiClient)> {
         ("expired JWT", jwt(key, &reads, &json!({ "exp": 1_000_000_000 }))),
         ("JWT of another workspace", jwt(key, &reads, &json!({ "workspace_id": uuid::Uuid::nil() }))),
         ("JWT with textual exp", jwt(key, &reads, &json!({ "exp": "4000000000" }))),
-        ("forged JWT", jwt(key, &reads, &none).replace("eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJub25lIn0")),
+        ("JWT of somebody else's key", sign("another key", r#"{"alg":"HS256"}"#, &payload.to_string())),
+        (
+            "JWT without a signature",
+            jwt(key, &reads, &none).replace("eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJub25lIn0"),
+        ),
         ("unknown", "p.eyJ1IjoiMSJ9.c2lnbmF0dXJl".to_owned()),
         ("empty", String::new()),
     ];
