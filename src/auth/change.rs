@@ -63,13 +63,11 @@ impl TokenChange {
 /// A name that cannot be taken for an id or a text, which address tokens too.
 fn token_name(name: &str) -> Result<TokenName, TokenProblem> {
     let parsed = TokenName::parse(name).map_err(TokenProblem::Name)?;
-    let is_text = name.starts_with("p.") || name.starts_with("ey");
+    let is_text = name.contains('.') && (name.starts_with("p.") || name.starts_with("ey"));
+    // `/v0/tokens/<name>.token` is the form in text.
+    let is_file = name.rsplit_once('.').is_some_and(|(_, ending)| ending == "token");
     let is_padded = name.trim() != name;
-    if is_padded
-        || Uuid::parse_str(name).is_ok()
-        || (is_text && name.contains('.'))
-        || name.ends_with(".token")
-    {
+    if is_text || is_file || is_padded || Uuid::parse_str(name).is_ok() {
         return Err(TokenProblem::NameAmbiguous);
     }
     Ok(parsed)

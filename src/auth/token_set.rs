@@ -96,14 +96,12 @@ impl TokenSet {
             let text = TokenText::derive(identity, record.id, record.generation, host);
             let kind = if lines.is_some() { TokenKind::Project } else { TokenKind::Api };
             let mut scopes = own_scopes(&record);
-            scopes.extend(lines.into_iter().flat_map(|lines| lines.scopes.iter().cloned()));
-            let mut once = Vec::with_capacity(scopes.len());
-            scopes.into_iter().for_each(|scope| {
-                if !once.contains(&scope) {
-                    once.push(scope)
+            for scope in lines.into_iter().flat_map(|lines| &lines.scopes) {
+                if !scopes.contains(scope) {
+                    scopes.push(scope.clone());
                 }
-            });
-            let rights = Arc::new(Token::new(record.name.as_str(), once).with_id(record.id));
+            }
+            let rights = Arc::new(Token::new(record.name.as_str(), scopes).with_id(record.id));
             set.add(StaticToken { record, text, rights, kind });
         }
         set
@@ -251,12 +249,11 @@ mod tests {
     #[test]
     fn a_token_whose_lines_are_gone_loses_their_rights() {
         let refreshed = StoredToken { generation: 1, revision: 1, ..implicit(&identity(), "a") };
-        let with = set(&[lines("a", "PIPES:READ:p")], &[refreshed.clone()]);
-        assert_ne!(
-            with.by_name("a").unwrap().text().expose(),
-            set(&[lines("a", "PIPES:READ:p")], &[]).by_name("a").unwrap().text().expose()
-        );
-        assert!(set(&[], &[refreshed.clone()]).by_name("a").is_none());
+        let (here, refreshed) = ([lines("a", "PIPES:READ:p")], [refreshed]);
+        let text = |records| set(&here, records).by_name("a").unwrap().text().expose().to_owned();
+        assert_ne!(text(&refreshed), text(&[]));
+        assert!(set(&[], &refreshed).by_name("a").is_none());
+        let [refreshed] = refreshed;
         let widened = StoredToken { scopes: vec!["PIPES:READ:q".to_owned()], ..refreshed };
         assert_eq!(scopes(&set(&[], &[widened]), "a"), ["PIPES:READ:q"]);
     }

@@ -61,28 +61,27 @@ pub(super) fn list(flags: &Flags) -> anyhow::Result<()> {
     let directory = &settings.data.directory;
     let identity = Identity::load(directory)?;
     let admin = admin_token(&settings, &identity, directory)?;
-    let Some(address) = DataDirectory::served_at(directory) else {
-        remark("no server runs: tokens that were made or refreshed over the API are not listed");
-        return print(&derived(&settings, &identity, &admin)?);
-    };
-    match ask(address, &admin) {
-        Ok(lines) => print(&lines),
-        Err(error) => {
-            remark(format_args!(
-                "the server at {address} does not tell: {error:#}; tokens that were made or refreshed over the API are not listed"
-            ));
-            print(&derived(&settings, &identity, &admin)?)
+    let lines = match DataDirectory::served_at(directory).map(|address| ask(address, &admin)) {
+        Some(Ok(lines)) => lines,
+        otherwise => {
+            let reason = match otherwise {
+                Some(Err(error)) => format!("the running server does not tell: {error:#}"),
+                _ => "no server runs".to_owned(),
+            };
+            remark(format_args!("{reason}; tokens that were made or refreshed over the API are not listed"));
+            derived(&settings, &identity, &admin)?
         }
-    }
+    };
+    print(&lines);
+    Ok(())
 }
 
-fn print(lines: &[Line]) -> anyhow::Result<()> {
+fn print(lines: &[Line]) {
     let name_width = lines.iter().map(|line| line.name.len()).max().unwrap_or_default();
     let scope_width = lines.iter().map(|line| line.scopes.len()).max().unwrap_or_default();
     for Line { name, scopes, text } in lines {
         say(format_args!("{name:name_width$}  {scopes:scope_width$}  {text}"));
     }
-    Ok(())
 }
 
 /// The admin token and those of the project's lines, worked out.

@@ -97,10 +97,8 @@ pub fn declared() -> Vec<Declared> {
 
 /// All routes.
 pub(super) fn router() -> Routes {
-    let routes = table().into_iter();
-    let router =
-        routes.fold(Routes::new(), |router, Route(declared, handler)| router.route(declared.path, handler));
-    router.fallback(any(unknown))
+    let add = |routes: Routes, Route(declared, handler)| routes.route(declared.path, handler);
+    table().into_iter().fold(Routes::new(), add).fallback(any(unknown))
 }
 
 async fn unknown() -> ApiError {

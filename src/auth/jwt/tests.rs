@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::auth::FixedValue;
 use crate::catalog::ResourceName;
@@ -49,7 +51,7 @@ fn refusal(changes: &Value) -> JwtError {
 fn a_jwt_gives_its_scopes_with_their_fixed_parameters() {
     let claims =
         read(&signed(HEADER, &payload(&json!({ "limits": { "rps": 3 }, "iat": 1_000_020 })))).unwrap();
-    assert_eq!((claims.name.as_str(), claims.limit.map(|limit| limit.get())), ("frontend", Some(3)));
+    assert_eq!((claims.name.as_str(), claims.limit.map(NonZeroU32::get)), ("frontend", Some(3)));
     let permit = claims.token().unwrap().read_pipe(ResourceName::parse("p").unwrap()).unwrap();
     let fixed = permit.fixed_parameters();
     assert_eq!(fixed["tenant"], FixedValue::Text("a".into()));
@@ -73,7 +75,7 @@ fn what_is_signed_here_is_read_here() {
     let request = JwtRequest { name: "x".into(), expires: 1_000_001, scopes, limits: json!({ "rps": 9 }) };
     let text = sign(&request, workspace(), &key()).unwrap();
     let claims = read(text.expose()).unwrap();
-    assert_eq!(claims.limit.map(|limit| limit.get()), Some(9));
+    assert_eq!(claims.limit.map(NonZeroU32::get), Some(9));
     let token = claims.token().unwrap();
     assert_eq!(token.scopes()[0].to_string(), "DATASOURCES:READ:d:a = 1");
     let long = JwtRequest { name: "x".repeat(MAX_BYTES), ..request };
