@@ -80,12 +80,19 @@ fn checked_description(text: &str) -> Result<String, TokenProblem> {
     Ok(text.to_owned())
 }
 
+/// Every scope once, in the order in which they came.
 fn checked_scopes(scopes: Vec<Scope>) -> Result<Vec<Scope>, TokenProblem> {
     let is_long = |scope: &Scope| scope.to_string().len() > MAX_SCOPE_BYTES;
     if scopes.len() > MAX_SCOPES || scopes.iter().any(is_long) {
         return Err(TokenProblem::TooManyScopes { count: MAX_SCOPES, bytes: MAX_SCOPE_BYTES });
     }
-    Ok(scopes)
+    let mut once = Vec::new();
+    for scope in scopes {
+        if !once.contains(&scope) {
+            once.push(scope);
+        }
+    }
+    Ok(once)
 }
 
 #[cfg(test)]
