@@ -332,6 +332,29 @@ async fn the_admin_token_is_refreshed_in_its_file_and_nothing_else_happens_to_it
     server.kill();
     server.start_again().await;
     assert_eq!((status(&old).await, status(&server.admin()).await), (403, 200));
+
+    std::fs::create_dir(server.folder().data().join("admin.new")).unwrap();
+    let error = server.admin().post(&format!("{path}/refresh"), "").await.error(500);
+    assert!(error.contains("the old one stays valid"), "{error}");
+    assert_eq!(status(&server.admin()).await, 200);
+}
+
+#[tokio::test]
+async fn a_change_that_the_engine_refuses_does_not_happen() {
+    let home = Home::new();
+    let app = home.start(&project()).await;
+    let made = make(&app, "app", &["PIPES:READ:count_hits"]).await;
+    home.engine().execute(&format!("DROP TABLE {}.tokens", home.metadata_database())).await.unwrap();
+    for reply in [
+        app.admin().post("/v0/tokens?name=other&scope=TOKENS", "").await,
+        app.admin().delete("/v0/tokens/app").await,
+        app.admin().post("/v0/tokens/app/refresh", "").await,
+    ] {
+        let error = reply.error(500);
+        assert!(error.contains("unknown whether") && !error.contains("UNKNOWN_TABLE"), "{error}");
+    }
+    assert_eq!(status(&caller(&app, &made)).await, 200);
+    app.admin().get("/v0/tokens/other").await.error(403);
 }
 
 #[tokio::test]
