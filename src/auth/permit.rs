@@ -107,7 +107,7 @@ impl TokensPermit {
 
 impl Token {
     /// A token that is good for these scopes.
-    pub fn new(name: impl Into<String>, scopes: Vec<Scope>) -> Self {
+    pub(super) fn new(name: impl Into<String>, scopes: Vec<Scope>) -> Self {
         Self { name: name.into(), scopes, ..Self::default() }
     }
 

@@ -54,7 +54,10 @@ impl Keyring {
             covered(permit, change.scopes.as_deref().unwrap_or_default())?;
             let mut record = next(token.record());
             if let Some(name) = change.name.filter(|name| name.as_str() != token.name()) {
-                unless_from_project(token)?;
+                // The id of such a token comes from its name.
+                if record.origin == TokenOrigin::Project || token.kind() == TokenKind::Project {
+                    return Err(TokenProblem::FromProject(token.name().to_owned()).into());
+                }
                 free_name(name.as_str(), shown)?;
                 record.name = name.into();
             }
@@ -72,8 +75,15 @@ impl Keyring {
     pub async fn delete(self: &Arc<Self>, permit: TokensPermit, key: String) -> Result<(), AuthError> {
         self.change_records(move |_, shown, _| {
             let token = changeable(permit, shown, &key)?;
-            unless_from_project(token)?;
-            Ok(StoredToken { state: TokenState::Deleted, ..next(token.record()) })
+            if token.kind() == TokenKind::Project {
+                return Err(TokenProblem::FromProject(token.name().to_owned()).into());
+            }
+            let record = next(token.record());
+            Ok(match record.origin {
+                TokenOrigin::Api => StoredToken { state: TokenState::Deleted, ..record },
+                // Its lines may come back, the text that was deleted must not.
+                TokenOrigin::Project => StoredToken { scopes: Vec::new(), ..refreshed(record) },
+            })
         })
         .await?;
         Ok(())
@@ -92,7 +102,7 @@ impl Keyring {
         }
         self.change_records(move |_, shown, _| {
             let record = next(changeable(permit, shown, &key)?.record());
-            Ok(StoredToken { generation: record.generation.saturating_add(1), ..record })
+            Ok(refreshed(record))
         })
         .await?
         .ok_or(AuthError::Hidden)
@@ -179,14 +189,12 @@ fn covered(permit: TokensPermit, scopes: &[Scope]) -> Result<(), AuthError> {
     if permit.covers(scopes) { Ok(()) } else { Err(AuthError::AdminNeeded) }
 }
 
-fn unless_from_project(token: &StaticToken) -> Result<(), AuthError> {
-    match token.kind() {
-        TokenKind::Project => Err(TokenProblem::FromProject(token.name().to_owned()).into()),
-        TokenKind::Admin | TokenKind::Api => Ok(()),
-    }
-}
-
 /// The record that follows a record.
 fn next(record: &StoredToken) -> StoredToken {
     StoredToken { revision: record.revision.saturating_add(1), ..record.clone() }
+}
+
+/// The record of a token with another text.
+fn refreshed(record: StoredToken) -> StoredToken {
+    StoredToken { generation: record.generation.saturating_add(1), ..record }
 }

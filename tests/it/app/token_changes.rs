@@ -286,6 +286,28 @@ async fn lines_of_the_project_are_added_to_what_the_api_gave() {
 }
 
 #[tokio::test]
+async fn a_deleted_text_does_not_come_back_with_the_lines() {
+    let home = Home::new();
+    let first = home.start(&project()).await;
+    let original = first.token("reader").token().to_owned();
+    let widened = first.admin().put("/v0/tokens/reader?scope=TOKENS", "").await.json();
+    assert_eq!(widened["token"], original);
+    drop(first);
+    let without =
+        home.start(&project().edited("pipes/count_hits.pipe", "TOKEN \"reader\" READ\n\n", "")).await;
+    let error = without.admin().put("/v0/tokens/reader?name=other", "").await.error(400);
+    assert!(error.contains("made by TOKEN lines"), "its id comes from its name: {error}");
+    assert_eq!(without.admin().delete("/v0/tokens/reader").await.json(), json!({ "ok": true }));
+    without.admin().get("/v0/tokens/reader").await.error(403);
+    drop(without);
+    let again = home.start(&project()).await;
+    assert_eq!(status(&again.anonymous().with_token(&original)).await, 403);
+    let reader = again.admin().get("/v0/tokens/reader").await.json();
+    assert_eq!(reader["scopes"], json!([{ "type": "PIPES:READ", "resource": "count_hits" }]));
+    assert_eq!(status(&caller(&again, &reader)).await, 200);
+}
+
+#[tokio::test]
 async fn whoever_manages_tokens_does_not_become_admin() {
     let app = app().await;
     let manager = caller(&app, &make(&app, "manager", &["TOKENS"]).await);
