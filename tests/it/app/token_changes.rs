@@ -176,6 +176,9 @@ async fn a_token_that_cannot_be_made_says_why() {
     ] {
         app.admin().post("/v0/tokens", body).await.error(400);
     }
+    let filled = |bytes: usize| format!("name=a&pad={}", "x".repeat(bytes - "name=a&pad=".len()));
+    app.admin().post("/v0/tokens", filled(1 << 20)).await.error(400);
+    app.admin().post("/v0/tokens", filled((1 << 20) + 1)).await.error(413);
     let names = app.admin().get("/v0/tokens").await.json()["tokens"].as_array().unwrap().len();
     assert_eq!(names, 3, "nothing was made");
 }
