@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 
 pub use crate::datafile::{NodeName, ResourceName, TokenName};
 pub use access::Access;
-pub use compose::{Caller, Composed, NodeError};
+pub use compose::{Caller, Composed, ComposedText, NodeError, OwnText};
 pub use model::{DataSource, Node, Pipe, ProjectToken, Scope, View, Workspace};
 pub use store::{ResourceKind, ResourceState, Store, StoreError, StoredResource};
 
