@@ -44,6 +44,8 @@ pub struct RequestLimits {
     pub body_bytes: usize,
     /// Bytes of an events body after decompression.
     pub decoded_body_bytes: usize,
+    /// Bytes of a path with its query string.
+    pub url_bytes: usize,
     /// Time from the head of a request to the begin of its answer.
     pub request_timeout: std::time::Duration,
 }
@@ -54,6 +56,7 @@ impl RequestLimits {
         Self {
             body_bytes: settings.ingest.body_bytes.get(),
             decoded_body_bytes: settings.ingest.decoded_body_bytes.get(),
+            url_bytes: settings.server.max_url_bytes.get(),
             request_timeout: settings.server.request_timeout,
         }
     }

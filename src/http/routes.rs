@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod pipes;
+pub mod sql;
 pub mod system;
 
 use axum::http::Uri;
@@ -15,6 +16,12 @@ pub(super) fn router() -> Routes {
     Routes::new()
         .route("/v0/events", post(events::append_events))
         .route("/v0/pipes/{file}", get(pipes::run_endpoint).post(pipes::run_endpoint))
+        .route("/v0/pipes/{name}/explain", get(pipes::explain_pipe))
+        .route("/v0/pipes/{name}/nodes/{node}/explain", get(pipes::explain_node))
+        .route("/v0/sql", get(sql::run_sql).post(sql::run_sql))
+        .route("/v0/sql_format", get(sql::format_sql).post(sql::format_sql))
+        .route("/v0/sql_tables", get(sql::list_tables).post(sql::list_tables))
+        .route("/v0/sql_replace", post(sql::replace_tables))
         .route("/v0/health", get(system::health))
         .route("/version", get(system::version))
         .route("/v1/build", post(system::build_is_missing))
