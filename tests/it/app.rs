@@ -13,6 +13,7 @@ mod load;
 mod loading;
 mod parameters;
 mod quarantine;
+mod reading;
 mod results;
 mod secrecy;
 mod stops;
