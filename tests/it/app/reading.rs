@@ -7,6 +7,7 @@ mod formats;
 mod inspect;
 mod own_sql;
 mod rights;
+mod streaming;
 
 use crate::harness::{ApiClient, Project, TestApp};
 
