@@ -8,6 +8,7 @@
 pub mod access;
 pub mod compose;
 pub mod model;
+pub mod parameters;
 pub mod store;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use crate::datafile::{NodeName, ResourceName, TokenName};
 pub use access::Access;
 pub use compose::{Caller, Composed, ComposedText, NodeError, OwnText};
 pub use model::{DataSource, Node, Pipe, ProjectToken, Scope, View, Workspace};
+pub use parameters::{PipeParameter, Presence};
 pub use store::{ResourceKind, ResourceState, Store, StoreError, StoredResource};
 
 /// The workspace as it is now.

@@ -196,6 +196,12 @@ impl Mention {
         Self { name, kind: "String".to_owned(), default: Json::Null, attributes: Map::new(), used_in: None }
     }
 
+    /// True where the tag asks for the parameter without giving it a type.
+    fn examines(&self, origin: Origin) -> bool {
+        let is_plain = self.kind == "String" && self.default.is_null() && self.attributes.is_empty();
+        self.used_in.is_some() || (origin == Origin::Statement && is_plain)
+    }
+
     /// The parameter of requests that this is, unless the name is a literal.
     fn as_parameter(&self) -> Option<Parameter> {
         Some(Parameter {
@@ -248,6 +254,9 @@ pub(super) struct Inventory {
     pub(super) tables: Vec<String>,
     /// The parameters that are declared as arrays first, with the types of their items.
     pub(super) arrays: HashMap<String, String>,
+    /// Names that a tag looks at before it uses them, as in `{% if defined(x) %}`: without a value
+    /// they do no harm.
+    pub(super) examined: HashSet<String>,
     /// What a message about a missing parameter lists.
     pub(super) required: Vec<String>,
     /// Names that the service uses itself.
@@ -261,6 +270,9 @@ impl Inventory {
         let mut typed = HashSet::new();
         for scan in scans {
             for (key, mention) in scan.mentions {
+                if let (true, Some(name)) = (mention.examines(scan.origin), mention.name.as_str()) {
+                    inventory.examined.insert(name.to_owned());
+                }
                 if scan.origin == Origin::Statement && typed.contains(&key) {
                     continue;
                 }
