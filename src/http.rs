@@ -9,6 +9,8 @@ mod body;
 pub mod error;
 pub mod extract;
 pub mod layers;
+mod openapi;
+mod page;
 pub mod parameters;
 pub mod routes;
 mod unread;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::auth::Keyring;
+use crate::catalog::Catalog;
 use crate::config;
 use crate::ingest::Ingest;
 use crate::query::Queries;
@@ -27,6 +30,8 @@ pub use error::ApiError;
 /// The rooms that the handlers call.
 #[derive(Clone)]
 pub struct Rooms {
+    /// What the workspace consists of.
+    pub catalog: Arc<Catalog>,
     /// Who may do what.
     pub keyring: Arc<Keyring>,
     /// The way in.

@@ -1,5 +1,6 @@
 //! The table of contents of the API.
 
+pub mod descriptions;
 pub mod events;
 pub mod pipes;
 pub mod sql;
@@ -15,6 +16,7 @@ use super::{ApiError, Routes};
 pub(super) fn router() -> Routes {
     Routes::new()
         .route("/v0/events", post(events::append_events))
+        .route("/v0/pipes/openapi.json", get(descriptions::openapi))
         .route("/v0/pipes/{file}", get(pipes::run_endpoint).post(pipes::run_endpoint))
         .route("/v0/pipes/{name}/explain", get(pipes::explain_pipe))
         .route("/v0/pipes/{name}/nodes/{node}/explain", get(pipes::explain_node))

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use super::call::PlanCall;
 use super::disclosure::Audience;
 use super::error::QueryError;
-use super::service::{Queries, pipe};
+use super::service::{Queries, endpoint, pipe};
+use crate::auth::ReadPermit;
 use crate::catalog::{Caller, Composed, Node, Pipe};
+use crate::template::{Arguments, Environment, Mode};
 
 /// How a pipe would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,23 @@ impl Queries {
         };
         let bytes = bytes.map_err(|error| QueryError::from_engine(error, audience))?;
         Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+    }
+
+    /// The columns that an endpoint answers, with placeholders for its parameters; none where it
+    /// cannot be looked at that way.
+    pub async fn endpoint_columns(&self, permit: &ReadPermit) -> Result<Vec<ResultColumn>, QueryError> {
+        let workspace = self.workspace();
+        let pipe = endpoint(&workspace, permit.pipe())?;
+        let audience = Audience { access: permit.access(), own_text: "", database: &workspace.database };
+        let environment = Environment { mode: Mode::Check, ..self.environment() };
+        let arguments = Arguments::new();
+        let caller = Caller { arguments: &arguments, environment: &environment, access: permit.access() };
+        let Ok(composed) = workspace.compose(pipe, caller) else { return Ok(Vec::new()) };
+        let _running = self.gate.enter().await?;
+        match self.columns(&composed, audience).await {
+            Err(QueryError::Engine { .. }) => Ok(Vec::new()),
+            columns => columns,
+        }
     }
 
     /// The columns that a query would answer.

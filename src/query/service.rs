@@ -150,7 +150,7 @@ impl Queries {
 }
 
 /// The published pipe of this name.
-fn endpoint<'a>(workspace: &'a Workspace, name: &ResourceName) -> Result<&'a Pipe, QueryError> {
+pub(super) fn endpoint<'a>(workspace: &'a Workspace, name: &ResourceName) -> Result<&'a Pipe, QueryError> {
     let pipe = pipe(workspace, name)?;
     if pipe.is_endpoint() { Ok(pipe) } else { Err(QueryError::NotPublished(name.to_string())) }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
+use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -11,9 +12,13 @@ use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::parameters::Given;
 use super::super::{ApiError, Rooms, parameters};
+use super::descriptions::page;
 use crate::auth::ReadPermit;
 use crate::catalog::ResourceName;
 use crate::query::{Answer, Call, OutputFormat, Plan, PlanCall, QueryError};
+
+/// The ending of the page about an endpoint.
+const PAGE: &str = "html";
 
 /// `GET|POST /v0/pipes/{name}.{format}?param=value…`
 pub(super) async fn run_endpoint(
@@ -24,6 +29,10 @@ pub(super) async fn run_endpoint(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (name, extension) = file.rsplit_once('.').ok_or_else(|| RequestError::PipeUnknown(file.clone()))?;
+    if extension == PAGE && request.method() != Method::POST {
+        let permit = token.read_pipe(pipe_name(name)?)?;
+        return page(rooms, permit, request.headers()).await;
+    }
     let format = OutputFormat::from_extension(extension)
         .ok_or_else(|| RequestError::FormatUnknown { extension: extension.to_owned() })?;
     let permit = token.read_pipe(pipe_name(name)?)?;
