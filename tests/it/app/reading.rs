@@ -1,6 +1,7 @@
 //! The read side of the API, rule by rule: endpoints, the query API, and who may name what.
 
 mod conventions;
+mod descriptions;
 mod endpoints;
 mod errors;
 mod formats;
