@@ -167,3 +167,6 @@ fn rules(author: Author) -> Rules {
     let gate = Gate { author, purpose: Purpose::Read };
     Rules { gate, max_chain: MAX_CHAIN, max_bytes: MAX_SQL_BYTES }
 }
+
+#[cfg(test)]
+mod tests;

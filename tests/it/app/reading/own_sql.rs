@@ -160,13 +160,17 @@ async fn only_one_statement_that_reads_is_run() {
         get(&app, "DROP TABLE sales").await.error(400),
         "DROP statements are not allowed, only SELECT"
     );
+    let error = get(&app, "SELECT 1 SETTINGS max_execution_time = 100").await.error(400);
+    assert_eq!(error, "SETTINGS are not allowed in this query");
+    let error =
+        get(&app, "WITH (a, b) -> 1 AS equals SELECT * FROM sales WHERE tenant = 'a'").await.error(400);
+    assert_eq!(error, "the lambda named 'equals' is not allowed in this query");
     for sql in [
         "INSERT INTO sales VALUES (1, 'a', 1)",
         "ALTER TABLE sales DELETE WHERE 1",
         "SYSTEM SHUTDOWN",
         "SET max_threads = 1",
         "SELECT 1 INTO OUTFILE '/tmp/x'",
-        "SELECT 1 SETTINGS max_execution_time = 100",
         "SELECT * FROM file('/etc/passwd')",
         "SELECT file('/etc/passwd')",
         "SELECT * FROM url('http://127.0.0.1')",
