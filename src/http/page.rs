@@ -86,17 +86,19 @@ fn request(subject: &Subject<'_>, parameters: &[PipeParameter]) -> Markup {
     }
 }
 
-/// The parameters that a call needs, with values to show.
 fn example_query(parameters: &[PipeParameter]) -> String {
-    let needed = parameters
-        .iter()
-        .filter(|parameter| parameter.presence == Presence::Required || parameter.example.is_some());
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for parameter in needed {
-        let shown = parameter.example.as_ref().or(parameter.choices.first()).or(parameter.default.as_ref());
-        query.append_pair(&parameter.name, &shown.map_or_else(|| placeholder(&parameter.kind), text));
-    }
-    query.finish()
+    let pairs = example_parameters(parameters);
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// The parameters that a call needs, with values to show.
+pub(super) fn example_parameters(parameters: &[PipeParameter]) -> Vec<(String, String)> {
+    let is_shown = |it: &&PipeParameter| it.presence == Presence::Required || it.example.is_some();
+    let value = |it: &PipeParameter| {
+        let shown = it.example.as_ref().or(it.choices.first()).or(it.default.as_ref());
+        shown.map_or_else(|| placeholder(&it.kind), text)
+    };
+    parameters.iter().filter(is_shown).map(|it| (it.name.clone(), value(it))).collect()
 }
 
 /// A value of a type, where the author shows none.

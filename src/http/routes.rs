@@ -2,6 +2,7 @@
 
 pub mod descriptions;
 pub mod events;
+pub mod examples;
 pub mod pipes;
 pub mod sql;
 pub mod system;
@@ -24,6 +25,7 @@ pub(super) fn router() -> Routes {
         .route("/v0/sql_format", get(sql::format_sql).post(sql::format_sql))
         .route("/v0/sql_tables", get(sql::list_tables).post(sql::list_tables))
         .route("/v0/sql_replace", post(sql::replace_tables))
+        .route("/examples/query.http", get(examples::query_address))
         .route("/v0/health", get(system::health))
         .route("/version", get(system::version))
         .route("/v1/build", post(system::build_is_missing))

@@ -113,3 +113,14 @@ async fn a_page_needs_the_right_to_read_the_endpoint() {
     assert!(page.contains("<code>total</code>") && !page.contains("sales") && !page.contains("SELECT"));
     app.admin().post("/v0/pipes/by_tenant.html", "").await.error(404);
 }
+
+#[tokio::test]
+async fn an_address_to_paste_holds_what_a_call_needs() {
+    let app = hostile().await;
+    let reply = app.admin().get("/examples/query.http?format=csv&pipe=hostile&q=&token=abc%26d").await;
+    assert_eq!(reply.header("content-type"), "text/plain");
+    assert_eq!(reply.text, "http://localhost:8001/v0/pipes/hostile.csv?n=7&token=abc%26d");
+    app.token("dashboard").get("/examples/query.http?pipe=private").await.error(403);
+    app.admin().get("/examples/query.http?pipe=nope").await.error(404);
+    app.admin().get("/examples/query.http?pipe=hostile&format=%0Ax").await.error(404);
+}
