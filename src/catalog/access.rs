@@ -101,6 +101,11 @@ impl Access {
         self.reach == Reach::Everything
     }
 
+    /// True where some rows of some data source are out of reach.
+    pub fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// The condition that every read of a data source carries.
     pub fn filter(&self, data_source: &ResourceName) -> Option<&RowFilter> {
         self.filters.get(data_source)

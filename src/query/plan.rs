@@ -55,7 +55,7 @@ impl Queries {
     async fn explanation(&self, composed: Composed, audience: Audience<'_>) -> Result<String, QueryError> {
         let _running = self.gate.enter().await?;
         let explain = Composed { sql: format!("EXPLAIN {}", composed.sql), ..composed };
-        let rows = self.engine.query(self.query(explain, "TSVRaw")).await;
+        let rows = self.engine.query(self.query(explain, "TSVRaw", audience.access)).await;
         let bytes = match rows {
             Ok(rows) => rows.collect().await,
             Err(error) => Err(error),
@@ -88,7 +88,7 @@ impl Queries {
         audience: Audience<'_>,
     ) -> Result<Vec<ResultColumn>, QueryError> {
         let describe = Composed { sql: format!("DESCRIBE (\n{}\n)", composed.sql), ..composed.clone() };
-        let columns = self.engine.read(self.query(describe, "")).await;
+        let columns = self.engine.read(self.query(describe, "", audience.access)).await;
         columns.map_err(|error| QueryError::from_engine(error, audience))
     }
 

@@ -115,7 +115,8 @@ impl Queries {
         if output.aggregates == Aggregates::Finalized && kind == Kind::Select {
             composed = self.finalized(composed, audience).await?;
         }
-        let mut query = self.query(composed, format.engine_name()).with_output(format, output);
+        let mut query =
+            self.query(composed, format.engine_name(), audience.access).with_output(format, output);
         if kind == Kind::Explain {
             // Streamed, the engine answers EXPLAIN AST with nothing.
             query = query.with_setting("wait_end_of_query", 1);
@@ -137,10 +138,14 @@ impl Queries {
 
     /// The call of the engine. It names no database: every table in the SQL is qualified, and a
     /// bare name that slipped through would find nothing.
-    pub(super) fn query(&self, composed: Composed, format: &str) -> Query {
+    pub(super) fn query(&self, composed: Composed, format: &str, access: &Access) -> Query {
         let mut query = Query::new(composed.sql, format).with_profile();
         for (name, value) in composed.settings {
             query = query.with_setting(&name, value);
+        }
+        if access.is_filtered() {
+            let guarded = |query: Query, (name, value): (&str, &str)| query.with_setting(name, value);
+            query = FILTERS_FIRST.into_iter().fold(query, guarded);
         }
         query
             .with_setting("max_query_size", MAX_SQL_BYTES)
@@ -148,6 +153,12 @@ impl Queries {
             .with_setting("readonly", 1)
     }
 }
+
+/// Keeps row filters before every other condition. ClickHouse would else join conditions of the
+/// query around a filtered table with the filter, put the cheapest first, and so let a condition
+/// that fails on a value tell of rows that the filter hides.
+pub const FILTERS_FIRST: [(&str, &str); 2] =
+    [("optimize_move_to_prewhere", "0"), ("query_plan_merge_filters", "0")];
 
 /// The published pipe of this name.
 pub(super) fn endpoint<'a>(workspace: &'a Workspace, name: &ResourceName) -> Result<&'a Pipe, QueryError> {
