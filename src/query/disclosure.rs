@@ -53,6 +53,11 @@ const ABOUT_NAMES: [(u32, &str); 10] = [
     (215, "Column '"),
 ];
 
+/// What the engine says about a text that it only looked at: the places are those of that text.
+pub(super) fn about_text(message: &str) -> &str {
+    without_statement(Message::parse(message).text).split(" (").next().unwrap_or_default()
+}
+
 impl Audience<'_> {
     /// True for a caller who may read every resource.
     pub(super) fn reads_everything(&self) -> bool {

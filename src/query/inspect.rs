@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::disclosure::about_text;
 use super::error::QueryError;
 use super::service::Queries;
 use crate::engine::{EngineError, Query};
@@ -118,10 +119,9 @@ impl Queries {
         let formatted = async { self.engine.query(query).await?.collect().await };
         match formatted.await {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned()),
-            Err(EngineError::Exception { code, message }) => Err(QueryError::Engine {
-                code,
-                message: message.split(" (").next().unwrap_or_default().to_owned(),
-            }),
+            Err(EngineError::Exception { code, message }) => {
+                Err(QueryError::Engine { code, message: about_text(&message).to_owned() })
+            }
             Err(EngineError::Unavailable(reason)) => Err(QueryError::Unavailable(reason)),
             Err(EngineError::Lost(reason)) => Err(QueryError::Lost(reason)),
         }
