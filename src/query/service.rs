@@ -43,28 +43,35 @@ impl Queries {
 
     /// Runs a call; returns once the first bytes of the answer are there.
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
+        match &call.sql {
+            Some(sql) => self.run_over(&call, sql).await,
+            None => self.run_endpoint(&call).await,
+        }
+    }
+
+    async fn run_endpoint(&self, call: &Call) -> Result<Answer, QueryError> {
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
+        let (environment, access) = (self.environment(), call.permit.access());
+        let audience = Audience { access, own_text: "", database: &workspace.database };
+        let caller = Caller { arguments: &call.arguments, environment: &environment, access };
+        let composed = workspace.compose(pipe, caller);
+        let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
+        let prepared = Prepared { composed, kind: Kind::Select, format: call.format, output: call.output };
+        self.answer(prepared, audience).await
+    }
+
+    /// Runs SQL over the rows of an endpoint; nothing else is in its reach, unless everything is.
+    async fn run_over(&self, call: &Call, sql: &str) -> Result<Answer, QueryError> {
+        let workspace = self.catalog.workspace();
+        let pipe = endpoint(&workspace, call.permit.pipe())?;
+        let access = &call.permit.access().narrowed_to(call.permit.pipe().clone());
         let environment = self.environment();
-        let Call { permit, sql, format, output, arguments } = &call;
-        let narrowed;
-        let (access, own_text) = match sql {
-            Some(sql) => {
-                narrowed = permit.access().narrowed_to(permit.pipe().clone());
-                (&narrowed, sql.as_str())
-            }
-            None => (permit.access(), ""),
-        };
-        let audience = Audience { access, own_text, database: &workspace.database };
-        let caller = Caller { arguments, environment: &environment, access };
-        let (composed, kind) = if sql.is_some() {
-            let text = self.compose_text(&workspace, own_text, Some(pipe), caller)?;
-            (text.composed, text.kind)
-        } else {
-            let composed = workspace.compose(pipe, caller);
-            (composed.map_err(|error| QueryError::from_node(error, audience))?, Kind::Select)
-        };
-        self.answer(Prepared { composed, kind, format: *format, output: *output }, audience).await
+        let caller = Caller { arguments: &call.arguments, environment: &environment, access };
+        let text = self.compose_text(&workspace, sql, Some(pipe), caller)?;
+        let audience = Audience { access, own_text: sql, database: &workspace.database };
+        let (format, output) = (call.format, call.output);
+        self.answer(Prepared { composed: text.composed, kind: text.kind, format, output }, audience).await
     }
 
     /// Runs a query of the caller's own; returns once the first bytes of the answer are there.

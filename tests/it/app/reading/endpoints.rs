@@ -76,3 +76,21 @@ async fn a_pipe_that_is_not_there_is_told_in_the_words_of_tinybird() {
     assert_eq!(app.admin().get("/v0/pipes/nope.json").await.error(404), "The pipe 'nope' does not exist");
     assert_eq!(app.admin().get("/v0/pipes/nope").await.error(404), "Pipe 'nope' not found");
 }
+
+#[tokio::test]
+async fn a_null_in_a_body_is_a_parameter_that_was_not_sent() {
+    let app = app().await;
+    for (least, rows) in [(json!(null), 3), (json!(7), 2), (json!("7"), 2)] {
+        let body = json!({"least": least, "q": "SELECT sum(n) AS n FROM _"}).to_string();
+        let request = app.admin().request(Method::POST, "/v0/pipes/by_tenant.ndjson");
+        let reply = send(request.header("content-type", "application/json").body(body)).await;
+        assert_eq!(reply.text, format!("{{\"n\":{rows}}}\n"), "{least}");
+    }
+}
+
+#[tokio::test]
+async fn no_limit_is_added_to_what_an_author_wrote() {
+    let app = app().await;
+    let reply = app.admin().get("/v0/pipes/rows.json?rows=70000").await.json();
+    assert_eq!((&reply["rows"], reply["data"].as_array().map(Vec::len)), (&json!(70_000), Some(70_000)));
+}
