@@ -90,7 +90,9 @@ impl QueryError {
     pub(super) fn from_node(error: NodeError, audience: Audience<'_>) -> Self {
         match error {
             NodeError::Template(error) => Self::Template(error),
-            NodeError::Sql(error) if error.path.is_empty() || audience.reads_everything() => Self::Sql(error),
+            NodeError::Sql(error) if audience.reads_everything() || is_own(&error, audience) => {
+                Self::Sql(error)
+            }
             NodeError::Sql(_) => Self::PipeBroken,
             error @ NodeError::FilterColumn { .. } => Self::Filter(error.to_string()),
             error @ NodeError::OutOfReach { .. } => Self::OutOfReach(error.to_string()),
@@ -107,4 +109,10 @@ impl QueryError {
             EngineError::Lost(reason) => Self::Lost(reason),
         }
     }
+}
+
+/// True for a mistake in the text that the caller wrote; without such a text, the outermost one is
+/// a pipe's.
+fn is_own(error: &ComposeError, audience: Audience<'_>) -> bool {
+    error.path.is_empty() && !audience.own_text.is_empty()
 }

@@ -117,3 +117,19 @@ async fn a_table_that_is_gone_is_the_servers_fault() {
         assert!(!error.contains(app.database()), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_pipe_that_cannot_be_composed_is_explained_to_an_admin_only() {
+    let pipe = "TOKEN \"reader\" READ\n\nNODE endpoint\nSQL >\n    %\n    SELECT count() AS n FROM {{ table(which) }}\n\nTYPE endpoint\n";
+    let app = TestApp::start(&shop().with("pipes/chosen.pipe", pipe)).await;
+    assert_eq!(app.token("reader").get("/v0/pipes/chosen.ndjson?which=sales").await.text, "{\"n\":0}\n");
+    let admin = app.admin();
+    assert_eq!(admin.get("/v0/pipes/chosen.json?which=nope").await.error(400), "Resource 'nope' not found");
+    for path in ["/v0/pipes/chosen.json?which=nope", "/v0/sql?which=nope&q=SELECT+*+FROM+chosen"] {
+        let error = app.token("reader").get(path).await.error(400);
+        assert_eq!(
+            error,
+            "a pipe that is read cannot run: a token that may read everything is told the reason"
+        );
+    }
+}
