@@ -88,6 +88,7 @@ impl App {
         let ingest = Ingest::new(Arc::clone(&catalog), engine.clone(), &settings.ingest, tasks.clone());
         let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
         let rooms = Rooms {
+            catalog: Arc::clone(&catalog),
             keyring,
             ingest: Arc::new(ingest),
             queries: Arc::new(queries),

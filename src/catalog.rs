@@ -8,6 +8,7 @@
 pub mod access;
 pub mod compose;
 pub mod model;
+pub mod parameters;
 pub mod scope;
 pub mod store;
 
@@ -17,8 +18,9 @@ use arc_swap::ArcSwap;
 
 pub use crate::datafile::{NameError, NodeName, ResourceName, TokenName};
 pub use access::Access;
-pub use compose::{Caller, Composed, NodeError};
+pub use compose::{Caller, Composed, ComposedText, NodeError, OwnText};
 pub use model::{DataSource, Node, Pipe, ProjectToken, View, Workspace};
+pub use parameters::{PipeParameter, Presence};
 pub use scope::{Scope, ScopeError, ScopeParts};
 pub use store::{
     ResourceKind, ResourceState, Store, StoreError, StoredResource, StoredToken, TokenOrigin, TokenState,

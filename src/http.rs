@@ -9,6 +9,8 @@ mod body;
 pub mod error;
 pub mod extract;
 pub mod layers;
+mod openapi;
+mod page;
 pub mod parameters;
 mod privacy;
 pub mod routes;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::auth::Keyring;
+use crate::catalog::Catalog;
 use crate::config;
 use crate::ingest::Ingest;
 use crate::query::Queries;
@@ -29,6 +32,8 @@ pub use error::ApiError;
 /// The rooms that the handlers call.
 #[derive(Clone)]
 pub struct Rooms {
+    /// What the workspace consists of.
+    pub catalog: Arc<Catalog>,
     /// Who may do what.
     pub keyring: Arc<Keyring>,
     /// The way in.
@@ -46,6 +51,8 @@ pub struct RequestLimits {
     pub body_bytes: usize,
     /// Bytes of an events body after decompression.
     pub decoded_body_bytes: usize,
+    /// Bytes of a path with its query string.
+    pub url_bytes: usize,
     /// Time from the head of a request to the begin of its answer.
     pub request_timeout: std::time::Duration,
 }
@@ -56,6 +63,7 @@ impl RequestLimits {
         Self {
             body_bytes: settings.ingest.body_bytes.get(),
             decoded_body_bytes: settings.ingest.decoded_body_bytes.get(),
+            url_bytes: settings.server.max_url_bytes.get(),
             request_timeout: settings.server.request_timeout,
         }
     }

@@ -120,6 +120,17 @@ impl Template {
         params::described(parsed.scans)
     }
 
+    /// True for a parameter that the template looks at before it uses it, as `{% if defined(x) %}`
+    /// does.
+    pub fn examines(&self, name: &str) -> bool {
+        self.program.inventory.examined.contains(name)
+    }
+
+    /// True for a name that the template gives a value itself: loops, `set`, caught errors.
+    pub fn assigns(&self, name: &str) -> bool {
+        self.program.scope.is_variable(name)
+    }
+
     /// Names of tables that the template uses whatever a request sends.
     pub fn tables(&self) -> &[String] {
         &self.program.inventory.tables

@@ -70,6 +70,15 @@ impl Access {
         self
     }
 
+    /// The same filters, with this pipe alone to be named by a caller who may not read everything.
+    #[must_use]
+    pub fn narrowed_to(&self, pipe: ResourceName) -> Self {
+        if self.reaches_everything() {
+            return self.clone();
+        }
+        Self { filters: self.filters.clone(), ..Self::nothing() }.with_pipe(pipe)
+    }
+
     /// True where the caller's own text may name this data source.
     pub fn reaches_data_source(&self, name: &ResourceName) -> bool {
         match &self.reach {
@@ -117,6 +126,16 @@ mod tests {
         assert!(access.reaches_data_source(&name("a")) && access.reaches_pipe(&name("b")));
         assert!(!access.reaches_data_source(&name("b")) && !access.reaches_pipe(&name("a")));
         assert!(!access.reaches_everything());
+    }
+
+    #[test]
+    fn a_narrowed_access_reaches_one_pipe_and_keeps_its_filters() {
+        let filter = RowFilter::parse("tenant = 1").unwrap();
+        let wide = Access::nothing().with_data_source(name("a")).with_filter(name("a"), filter.clone());
+        let narrow = wide.narrowed_to(name("b"));
+        assert!(narrow.reaches_pipe(&name("b")) && !narrow.reaches_data_source(&name("a")));
+        assert_eq!(narrow.filter(&name("a")), Some(&filter));
+        assert!(Access::everything().narrowed_to(name("b")).reaches_data_source(&name("a")));
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! A pipe and a caller's parameters become one SQL text.
+//! A pipe, or a text of the caller's own, and the caller's parameters become one SQL text.
 //!
-//! In: the workspace, a pipe, arguments.  Out: [`Composed`].  Pure.
+//! In: the workspace, a pipe or an [`OwnText`], arguments.  Out: [`Composed`].  Pure.
 //! A name in a node is a node of the same pipe, else a data source or its quarantine, else a pipe,
 //! which answers with its output node; every template on the way sees the caller's parameters, and
 //! every data source on the way is read through the caller's row filter.
+//! A name in the caller's own text is `_`, or what the caller's [`Access`] reaches; whether a name
+//! out of reach exists is not said.
+
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::{Access, DataSource, Node, Pipe, ResourceName, Workspace};
-use crate::schema;
-use crate::sql::RowFilter;
-use crate::sql::compose::{self, ComposeError, PhysicalName, Query, Resolution, Resolver, Rules, Table};
+use super::{Access, Node, Pipe, ResourceName, Workspace};
+use crate::sql::compose::{self, ComposeError, PhysicalName, Rules};
 use crate::sql::gate::{Author, Gate, Purpose};
-use crate::sql::scan::TableName;
 use crate::template::{Arguments, Environment, Mode, Template, TemplateError};
+
+pub use crate::sql::statement::Kind;
+use names::{Names, Vantage};
 
 /// Nodes and pipes that may stand inside each other; real projects go six deep.
 const MAX_CHAIN: usize = 64;
@@ -31,6 +34,29 @@ pub struct Composed {
     /// The tables that it reads.
     pub tables: BTreeSet<PhysicalName>,
 }
+
+/// A text of the caller's own, composed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComposedText {
+    /// What goes to the engine.
+    pub composed: Composed,
+    /// What the text does.
+    pub kind: Kind,
+    /// The name in its FORMAT clause, as written.
+    pub format: Option<String>,
+}
+
+/// SQL that the caller wrote.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnText<'a> {
+    /// The text, compiled: a template where it begins with `%`.
+    pub template: &'a Template,
+    /// The pipe that `_` stands for. The caller has the right to read it.
+    pub subject: Option<&'a Pipe>,
+}
+
+/// The name of the pipe that a text of the caller's own is about.
+pub const SUBJECT_NAME: &str = "_";
 
 /// Why a node has no SQL.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -52,6 +78,21 @@ pub enum NodeError {
         /// The column that is not there.
         column: String,
     },
+    /// The caller's own text names something that the token does not cover, whether it exists or
+    /// not.
+    #[error("the token may not read `{name}`: it needs the scope {}", scopes_for(.name))]
+    OutOfReach {
+        /// The name as written.
+        name: String,
+    },
+}
+
+/// The scopes that would let a caller name this, judged by the name alone.
+fn scopes_for(name: &str) -> String {
+    match name.strip_suffix("_quarantine") {
+        Some(data_source) => format!("`DATASOURCES:READ:{data_source}`"),
+        None => format!("`DATASOURCES:READ:{name}` or `PIPES:READ:{name}`"),
+    }
 }
 
 /// What the caller of a pipe brings along.
@@ -91,123 +132,41 @@ impl Workspace {
         self.compose_node(pipe, node, caller)
     }
 
-    fn compose_node(&self, pipe: &Pipe, node: &Node, caller: Caller<'_>) -> Result<Composed, NodeError> {
-        let mut names = Names { workspace: self, caller, settings: BTreeMap::new(), failure: None };
-        let sql = names.render(&node.template)?;
-        let composed = compose::compose(&sql, &pipe, &mut names, rules());
+    /// The SQL of any node of a pipe for this caller.
+    pub fn compose_node(&self, pipe: &Pipe, node: &Node, caller: Caller<'_>) -> Result<Composed, NodeError> {
+        let text = self.compose_in(&node.template, Vantage::Node(pipe), Author::Project, caller)?;
+        Ok(text.composed)
+    }
+
+    /// The SQL of a text that the caller wrote.
+    pub fn compose_text(&self, text: OwnText<'_>, caller: Caller<'_>) -> Result<ComposedText, NodeError> {
+        self.compose_in(text.template, Vantage::OwnText(text.subject), Author::Caller, caller)
+    }
+
+    fn compose_in(
+        &self,
+        template: &Template,
+        vantage: Vantage<'_>,
+        author: Author,
+        caller: Caller<'_>,
+    ) -> Result<ComposedText, NodeError> {
+        let mut names = Names::new(self, caller);
+        let sql = names.render(template)?;
+        let composed = compose::compose(&sql, &vantage, &mut names, rules(author));
         if let Some(failure) = names.failure {
             return Err(failure);
         }
         let composed = composed.map_err(Box::new)?;
-        Ok(Composed { sql: composed.sql, settings: names.settings, tables: composed.tables })
+        let (kind, format) = (composed.kind, composed.format.map(|format| format.name));
+        let composed = Composed { sql: composed.sql, settings: names.settings, tables: composed.tables };
+        Ok(ComposedText { composed, kind, format })
     }
 }
 
-fn rules() -> Rules {
-    let gate = Gate { author: Author::Project, purpose: Purpose::Read };
+fn rules(author: Author) -> Rules {
+    let gate = Gate { author, purpose: Purpose::Read };
     Rules { gate, max_chain: MAX_CHAIN, max_bytes: MAX_SQL_BYTES }
 }
 
-/// Knows what the names of a workspace are.
-struct Names<'a> {
-    workspace: &'a Workspace,
-    caller: Caller<'a>,
-    settings: BTreeMap<String, String>,
-    /// Why a name that is known could not be resolved.
-    failure: Option<NodeError>,
-}
-
-impl Names<'_> {
-    fn render(&mut self, template: &Template) -> Result<String, TemplateError> {
-        let rendered = template.render(self.caller.arguments, self.caller.environment)?;
-        if let Some(threads) = rendered.settings.get("max_threads") {
-            self.settings.insert("max_threads".to_owned(), threads.to_string());
-        }
-        Ok(rendered.sql)
-    }
-
-    fn query<'p>(&mut self, identity: String, template: &Template, scope: &'p Pipe) -> Resolution<&'p Pipe> {
-        match self.render(template) {
-            Ok(sql) => Resolution::Query(Query { identity, sql, scope }),
-            Err(error) => self.failed(error.into()),
-        }
-    }
-
-    fn failed<Scope>(&mut self, error: NodeError) -> Resolution<Scope> {
-        self.failure.get_or_insert(error);
-        Resolution::Unknown
-    }
-
-    /// The rows of a data source that the caller may read.
-    fn rows<Scope>(&mut self, data_source: &DataSource) -> Resolution<Scope> {
-        let filter = self.caller.access.filter(&data_source.name).cloned();
-        match filter.as_ref().and_then(|filter| missing_column(filter, data_source)) {
-            Some(column) => {
-                self.failed(NodeError::FilterColumn { data_source: data_source.name.clone(), column })
-            }
-            None => Resolution::Table(Table { name: physical(&data_source.rows), filter }),
-        }
-    }
-
-    /// A quarantine; none for who may read only some rows of its data source, because a row that
-    /// did not fit cannot be held against a filter.
-    fn quarantine<Scope>(&self, data_source: &DataSource) -> Resolution<Scope> {
-        match self.caller.access.filter(&data_source.name) {
-            Some(_) => Resolution::Unknown,
-            None => Resolution::Table(Table { name: physical(&data_source.quarantine), filter: None }),
-        }
-    }
-}
-
-impl<'a> Resolver for Names<'a> {
-    /// The pipe whose nodes are visible.
-    type Scope = &'a Pipe;
-
-    fn resolve(&mut self, scope: &&'a Pipe, name: &TableName) -> Resolution<&'a Pipe> {
-        if name.database.is_some() {
-            return Resolution::Unknown;
-        }
-        let workspace = self.workspace;
-        if let Some(node) = scope.node(&name.table) {
-            return self.query(format!("{}.{}", scope.name, node.name), &node.template, scope);
-        }
-        match workspace.stored(&name.table) {
-            Some(Stored::Rows(data_source)) => return self.rows(data_source),
-            Some(Stored::Quarantine(data_source)) => return self.quarantine(data_source),
-            None => {}
-        }
-        let found = ResourceName::parse(&name.table).ok().and_then(|name| workspace.pipes.get(&name));
-        match found.map(Arc::as_ref).filter(|pipe| pipe.is_readable()) {
-            Some(pipe) => self.query(pipe.name.to_string(), &pipe.output().template, pipe),
-            None => Resolution::Unknown,
-        }
-    }
-}
-
-/// What a table's name in a workspace leads to.
-enum Stored<'a> {
-    Rows(&'a DataSource),
-    Quarantine(&'a DataSource),
-}
-
-impl Workspace {
-    /// The data source of this name, or the one whose quarantine it is.
-    fn stored(&self, name: &str) -> Option<Stored<'_>> {
-        let find = |name: &str| self.data_sources.get(&ResourceName::parse(name).ok()?).map(Arc::as_ref);
-        match find(name) {
-            Some(data_source) => Some(Stored::Rows(data_source)),
-            None => find(name.strip_suffix("_quarantine")?).map(Stored::Quarantine),
-        }
-    }
-}
-
-fn physical(table: &schema::TableName) -> PhysicalName {
-    PhysicalName { database: table.database().to_owned(), table: table.table().to_owned() }
-}
-
-/// The first column that the filter reads and the data source does not have.
-fn missing_column(filter: &RowFilter, data_source: &DataSource) -> Option<String> {
-    let is_there =
-        |name: &String| data_source.table.columns.iter().any(|column| column.name.as_str() == name);
-    filter.columns().iter().find(|name| !is_there(name)).cloned()
-}
+#[cfg(test)]
+mod tests;

@@ -42,10 +42,12 @@ pub struct DataSource {
 }
 
 /// A pipe: nodes that read data sources, each other and other pipes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pipe {
     /// Its name.
     pub name: ResourceName,
+    /// What its author says about it, in Markdown.
+    pub description: Option<String>,
     /// Its nodes as written.
     pub nodes: Vec<Node>,
     /// The node that answers when the pipe is read by name. An index into `nodes`.
@@ -77,10 +79,12 @@ pub struct View {
 }
 
 /// One node: SQL, templated or not.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its name, unique in its pipe.
     pub name: NodeName,
+    /// What its author says about it, in Markdown.
+    pub description: Option<String>,
     /// Its compiled SQL.
     pub template: Template,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::catalog::{Access, Caller, Node, Pipe, ResourceName, Workspace};
+use crate::catalog::{Access, Caller, Pipe, ResourceName, Workspace};
 use crate::clock::Clock;
 use crate::datafile::Options;
 use crate::deploy;
@@ -81,9 +81,7 @@ fn answering_with(pipe: &Pipe, node: &str) -> anyhow::Result<Pipe> {
     let Some(output) = names().position(|name| name == node) else {
         bail!("the pipe `{}` has no node `{node}`{}", pipe.name, nearest(node, names()));
     };
-    let nodes = pipe.nodes.iter();
-    let nodes = nodes.map(|node| Node { name: node.name.clone(), template: node.template.clone() });
-    Ok(Pipe { name: pipe.name.clone(), nodes: nodes.collect(), output, publication: pipe.publication })
+    Ok(Pipe { output, ..pipe.clone() })
 }
 
 /// Names the known name that looks most like the given one.

@@ -54,6 +54,12 @@ pub struct Query {
     /// Memory of one query; `None`: the engine's.
     #[serde(deserialize_with = "units::limit")]
     pub max_memory_bytes: Option<NonZeroU64>,
+    /// Rows of one result; `None`: any number.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_result_rows: Option<NonZeroU64>,
+    /// Bytes of the SQL that a caller may send.
+    #[serde(deserialize_with = "units::count")]
+    pub max_sql_bytes: NonZeroUsize,
     /// Threads of one query; `None`: the engine's choice.
     #[serde(deserialize_with = "units::limit")]
     pub max_threads: Option<NonZeroU64>,

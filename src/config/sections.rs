@@ -23,6 +23,9 @@ pub struct Server {
     /// Connections served at the same time.
     #[serde(deserialize_with = "units::count")]
     pub max_connections: NonZeroUsize,
+    /// Bytes of a path with its query string.
+    #[serde(deserialize_with = "units::count")]
+    pub max_url_bytes: NonZeroUsize,
     /// Time for the head of a request.
     #[serde(rename = "header_timeout_seconds", deserialize_with = "units::seconds")]
     pub header_timeout: Duration,

@@ -193,7 +193,7 @@ fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems) 
     for node in &definition.nodes {
         warn_about_kind(node, source, problems);
         match Template::compile(node.sql.as_str()) {
-            Ok(template) => nodes.push(Node { name: node.name.clone(), template }),
+            Ok(template) => nodes.push(described(node, template)),
             Err(error) => problems.add(template_problem(node, source, &error)),
         }
     }
@@ -204,7 +204,17 @@ fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems) 
     let last = definition.nodes.len().checked_sub(1)?;
     let output = output.and_then(|output| definition.nodes.iter().position(|node| node.name == output.name));
     let whole = nodes.len() == definition.nodes.len();
-    whole.then(|| Pipe { name: definition.name.clone(), nodes, output: output.unwrap_or(last), publication })
+    whole.then(|| Pipe {
+        name: definition.name.clone(),
+        description: definition.description.clone(),
+        nodes,
+        output: output.unwrap_or(last),
+        publication,
+    })
+}
+
+fn described(node: &datafile::pipe::Node, template: Template) -> Node {
+    Node { name: node.name.clone(), description: node.description.clone(), template }
 }
 
 /// Kinds of nodes that are read, checked, and not run by this version.

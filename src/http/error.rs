@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::auth::{AuthError, TokenProblem};
 use crate::ingest::{BodyError, IngestError, InsertError};
-use crate::query::{QueryError, TemplateError};
+use crate::query::{OutputFormat, QueryError, TemplateError};
 
 /// Where ClickHouse's error code is told.
 const EXCEPTION_CODE: HeaderName = HeaderName::from_static("x-db-exception-code");
@@ -69,14 +69,30 @@ pub enum RequestError {
     #[error("the body cannot be read: {0}")]
     BodyUnreadable(String),
     /// The ending of a pipe's path names no format.
-    #[error("`{0}` is no format of an endpoint: the path ends in .json, .csv or .ndjson")]
-    FormatUnknown(String),
+    #[error(
+        "`{extension}` is no format of an endpoint: the path ends in one of {}",
+        OutputFormat::extensions()
+    )]
+    FormatUnknown {
+        /// The ending, without its dot.
+        extension: String,
+    },
     /// No pipe has this name, in the form without a format.
     #[error("Pipe '{0}' not found")]
     PipeUnknown(String),
     /// A part of Tinybird's API that is not here yet.
     #[error("{0}")]
     NotImplemented(&'static str),
+    /// The path with its query string is longer than the limit.
+    #[error(
+        "the URL has {length} bytes, and the limit is {limit}: send the parameters in the body of a POST, or raise server.max_url_bytes"
+    )]
+    UrlTooLong {
+        /// Its bytes.
+        length: usize,
+        /// The most that is read.
+        limit: usize,
+    },
     /// No such path. The text does not repeat it: a token could stand in it.
     #[error("no route answers this path: the API's paths begin with /v0/")]
     RouteUnknown,
@@ -184,13 +200,19 @@ fn ingest_status(error: &IngestError) -> StatusCode {
 
 fn query_status(error: &QueryError) -> StatusCode {
     match error {
-        QueryError::PipeNotFound(_) | QueryError::NotPublished(_) => StatusCode::NOT_FOUND,
+        QueryError::PipeNotFound(_) | QueryError::NotPublished(_) | QueryError::NodeNotFound { .. } => {
+            StatusCode::NOT_FOUND
+        }
         QueryError::Template(error) => {
             let chosen = error.custom.as_ref().and_then(|custom| StatusCode::from_u16(custom.status).ok());
             chosen.filter(|status| !status.is_informational()).unwrap_or(StatusCode::BAD_REQUEST)
         }
-        QueryError::Sql(_) => StatusCode::BAD_REQUEST,
-        QueryError::Filter(_) => StatusCode::FORBIDDEN,
+        QueryError::Sql(_)
+        | QueryError::Text(_)
+        | QueryError::PipeBroken
+        | QueryError::TextTooLong { .. }
+        | QueryError::FormatUnknown { .. } => StatusCode::BAD_REQUEST,
+        QueryError::Filter(_) | QueryError::OutOfReach(_) | QueryError::PlanRefused => StatusCode::FORBIDDEN,
         QueryError::Engine { code, .. } => engine_status(*code),
         QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -199,15 +221,18 @@ fn query_status(error: &QueryError) -> StatusCode {
 }
 
 /// Tinybird's rule: 408 when the time ran out, 400 when the caller can mend the query, 500 when
-/// only the operator can: broken disks, network, memory of the whole machine, bugs.
+/// only the operator can: broken disks, network, bugs, and tables that are gone, because a name
+/// reaches the engine only once the workspace knows its table.
 fn engine_status(code: u32) -> StatusCode {
     match code {
         159 => StatusCode::REQUEST_TIMEOUT,
         40
         | 49
+        | 60
         | 74
         | 75
         | 76
+        | 81
         | 86
         | 95
         | 107
@@ -233,7 +258,8 @@ fn request_status(error: &RequestError) -> StatusCode {
         | RequestError::EncodingUnknown(_)
         | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        RequestError::FormatUnknown(_) | RequestError::PipeUnknown(_) | RequestError::RouteUnknown => {
+        RequestError::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
+        RequestError::FormatUnknown { .. } | RequestError::PipeUnknown(_) | RequestError::RouteUnknown => {
             StatusCode::NOT_FOUND
         }
         RequestError::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,

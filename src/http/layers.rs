@@ -3,8 +3,9 @@
 use std::any::Any;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,7 +18,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use super::{RequestLimits, privacy, unread};
+use super::error::RequestError;
+use super::{ApiError, RequestLimits, privacy, unread};
 
 /// The API as one service: a router whose paths may end in a slash.
 pub type Service = NormalizePath<Router>;
@@ -42,6 +44,7 @@ pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(limits.body_bytes.saturating_mul(2)))
+        .layer(axum::middleware::from_fn_with_state(limits.url_bytes, refuse_long_urls))
         .layer(axum::middleware::map_response(errors_are_json))
         .layer(CompressionLayer::new())
         .layer(cors())
@@ -78,6 +81,15 @@ fn cors() -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED)
         .max_age(std::time::Duration::from_hours(24))
+}
+
+/// Refuses a path and query string over the limit before anything reads them.
+async fn refuse_long_urls(State(limit): State<usize>, request: Request, next: Next) -> Response {
+    let length = request.uri().path_and_query().map_or(0, |url| url.as_str().len());
+    if length > limit {
+        return ApiError::from(RequestError::UrlTooLong { length, limit }).into_response();
+    }
+    next.run(request).await
 }
 
 /// Gives a JSON body to errors that a layer or the router made without one.

@@ -1,140 +1,163 @@
-//! The parameters of an endpoint: query string and body together.
+//! The parameters of a request: query string and body together.
 //!
 //! Clients of Tinybird send them in the query string, switch to a form body when the URL gets long,
 //! and charts post a JSON object while some parameters stay in the URL. Where a name comes twice the
 //! body wins. Names that Tinybird reserves are settings of the request and never reach a template.
 
-use axum::body::Body;
+mod body;
+
 use axum::extract::Request;
 use axum::http::Method;
-use axum::http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt, Limited};
-use serde_json::{Map, Value};
 
 use super::ApiError;
 use super::error::RequestError;
 use super::extract::QueryPairs;
-use crate::query::{ArgumentValue, Arguments, Denormals, OutputSettings, WideIntegers};
-
-/// Bytes of a body with parameters.
-const MAX_BODY_BYTES: usize = 1 << 20;
+use crate::query::{
+    Aggregates, ArgumentValue, Arguments, Denormals, OutputSettings, ParquetTexts, WideIntegers,
+};
+use body::Sent;
 
 /// Names that are no parameters of a template.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 22] = [
     "__tb__client",
-    "__tb__csv_header",
+    CSV_HEADER,
     "__tb__deployment",
     "__tb__semver",
     "cli_version",
     "debug",
     "debug_source_tables",
-    "explain",
-    "finalize_aggregations",
+    EXPLAIN,
+    FINALIZE,
     "from",
     WIDE_INTEGERS,
     DENORMALS,
-    "output_format_parquet_string_as_string",
-    "pipeline",
+    PARQUET_TEXTS,
+    SUBJECT,
     "playground",
-    "q",
+    SQL,
     "query_id",
     "release_replacements",
+    "replacements",
     "tag",
+    "template_parameters",
     "token",
 ];
+const CSV_HEADER: &str = "__tb__csv_header";
+const EXPLAIN: &str = "explain";
+const FINALIZE: &str = "finalize_aggregations";
 const WIDE_INTEGERS: &str = "output_format_json_quote_64bit_integers";
 const DENORMALS: &str = "output_format_json_quote_denormals";
+const PARQUET_TEXTS: &str = "output_format_parquet_string_as_string";
+const SUBJECT: &str = "pipeline";
+const SQL: &str = "q";
 
-/// What a caller sent to an endpoint.
+/// What a caller sent.
 pub(super) struct Given {
-    /// Values for the template.
+    /// Values for templates.
     pub(super) arguments: Arguments,
-    /// How the answer is printed.
-    pub(super) output: OutputSettings,
+    /// Settings of the request.
+    pub(super) settings: Settings,
 }
 
-/// Reads the parameters of a request.
+/// The settings of a request: everything that was sent once, as text.
+pub(super) struct Settings(QueryPairs);
+
+/// Reads the parameters of an endpoint's call.
 pub(super) async fn read(query: QueryPairs, request: Request) -> Result<Given, ApiError> {
-    let mut arguments = Arguments::from_pairs(query.0.clone());
-    let mut settings = query;
-    if request.method() == Method::POST {
-        match read_body(request).await? {
+    let sent = if request.method() == Method::POST { body::read(request).await? } else { Sent::nothing() };
+    Ok(Given::new(query, sent))
+}
+
+/// Reads the parameters of a query of the caller's own, whose body may be the SQL itself.
+pub(super) async fn read_sql(query: QueryPairs, request: Request) -> Result<Given, ApiError> {
+    let is_in_url = query.last(SQL).is_some();
+    let sent = if request.method() == Method::POST {
+        body::read_sql(request, is_in_url).await?
+    } else {
+        Sent::nothing()
+    };
+    Ok(Given::new(query, sent))
+}
+
+impl Given {
+    fn new(query: QueryPairs, sent: Sent) -> Self {
+        let mut arguments = Arguments::from_pairs(unreserved(&query));
+        let mut settings = query;
+        match sent {
             Sent::Pairs(pairs) => {
-                for (name, value) in Arguments::from_pairs(pairs.0.clone()).iter() {
+                for (name, value) in Arguments::from_pairs(unreserved(&pairs)).iter() {
                     arguments.insert(name, value.clone());
                 }
                 settings.0.extend(pairs.0);
             }
             Sent::Object(object) => {
-                settings
-                    .0
-                    .extend(object.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
                 for (name, value) in object {
-                    arguments.insert(name, ArgumentValue::Json(value));
+                    settings.0.extend(body::scalar(&value).map(|text| (name.clone(), text)));
+                    if !is_reserved(&name) {
+                        arguments.insert(name, ArgumentValue::Json(value));
+                    }
                 }
             }
+            Sent::Sql(text) => settings.0.push((SQL.to_owned(), text)),
         }
-    }
-    let given = arguments.iter().filter(|(name, _)| !RESERVED.contains(name));
-    let mut kept = Arguments::new();
-    for (name, value) in given {
-        kept.insert(name, value.clone());
-    }
-    Ok(Given { arguments: kept, output: output_settings(&settings)? })
-}
-
-/// The parameters in a body.
-enum Sent {
-    Pairs(QueryPairs),
-    Object(Map<String, Value>),
-}
-
-async fn read_body(request: Request) -> Result<Sent, RequestError> {
-    let is_json = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/json"));
-    let body: Body = request.into_body();
-    let bytes = Limited::new(body, MAX_BODY_BYTES).collect().await;
-    let bytes = bytes.map_err(|_| RequestError::BodyTooLarge { limit: MAX_BODY_BYTES })?.to_bytes();
-    if bytes.is_empty() {
-        return Ok(Sent::Pairs(QueryPairs::default()));
-    }
-    if is_json {
-        let object = serde_json::from_slice(&bytes);
-        return object.map(Sent::Object).map_err(|error| {
-            RequestError::BodyUnreadable(format!("{error}; a JSON body is an object of parameters"))
-        });
-    }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| RequestError::BodyUnreadable("it is not UTF-8".to_owned()))?;
-    Ok(Sent::Pairs(QueryPairs::parse(text)))
-}
-
-/// A JSON value as the text that a query string would hold.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(u8::from(*flag).to_string()),
-        _ => None,
+        Self { arguments, settings: Settings(settings) }
     }
 }
 
-fn output_settings(pairs: &QueryPairs) -> Result<OutputSettings, RequestError> {
-    let wide_integers =
-        if switch(pairs, WIDE_INTEGERS)? { WideIntegers::Strings } else { WideIntegers::Numbers };
-    let denormals = if switch(pairs, DENORMALS)? { Denormals::Strings } else { Denormals::Null };
-    Ok(OutputSettings { wide_integers, denormals })
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
-fn switch(pairs: &QueryPairs, name: &'static str) -> Result<bool, RequestError> {
-    match pairs.last(name) {
-        None | Some("0" | "false") => Ok(false),
-        Some("1" | "true") => Ok(true),
-        Some(other) => {
-            Err(RequestError::ParameterInvalid { name, value: other.to_owned(), help: "it is 0 or 1" })
+fn unreserved(pairs: &QueryPairs) -> impl Iterator<Item = (String, String)> {
+    pairs.0.iter().filter(|(name, _)| !is_reserved(name)).cloned()
+}
+
+impl Settings {
+    /// A text that was sent under this name, unless it is empty.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.last(name).filter(|text| !text.trim().is_empty())
+    }
+
+    /// `q`: SQL of the caller's own.
+    pub(super) fn sql(&self) -> Option<&str> {
+        self.text(SQL)
+    }
+
+    /// `pipeline`: the pipe that the SQL is about.
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.text(SUBJECT)
+    }
+
+    /// `explain`: the plan instead of the rows.
+    pub(super) fn wants_plan(&self) -> Result<bool, RequestError> {
+        Ok(self.switch(EXPLAIN)?.unwrap_or(false))
+    }
+
+    /// `__tb__csv_header`: false where the header of a CSV answer is not wanted.
+    pub(super) fn wants_csv_header(&self) -> Result<bool, RequestError> {
+        Ok(self.switch(CSV_HEADER)?.unwrap_or(true))
+    }
+
+    /// How values are printed.
+    pub(super) fn output(&self) -> Result<OutputSettings, RequestError> {
+        let is_on = |name| Ok::<_, RequestError>(self.switch(name)?.unwrap_or(false));
+        Ok(OutputSettings {
+            wide_integers: if is_on(WIDE_INTEGERS)? { WideIntegers::Strings } else { WideIntegers::Numbers },
+            denormals: if is_on(DENORMALS)? { Denormals::Strings } else { Denormals::Null },
+            parquet_texts: if is_on(PARQUET_TEXTS)? { ParquetTexts::Strings } else { ParquetTexts::Binary },
+            aggregates: if is_on(FINALIZE)? { Aggregates::Finalized } else { Aggregates::States },
+        })
+    }
+
+    /// A setting that is on or off.
+    pub(super) fn switch(&self, name: &'static str) -> Result<Option<bool>, RequestError> {
+        match self.text(name) {
+            None => Ok(None),
+            Some("0" | "false" | "False") => Ok(Some(false)),
+            Some("1" | "true" | "True") => Ok(Some(true)),
+            Some(other) => {
+                Err(RequestError::ParameterInvalid { name, value: other.to_owned(), help: "it is 0 or 1" })
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The table of contents of the API: every route, and the right that it asks for.
 
+pub mod descriptions;
 pub mod events;
+pub mod examples;
 pub mod pipes;
+pub mod sql;
 pub mod system;
 pub mod tokens;
 
@@ -21,6 +24,11 @@ pub enum Right {
     Append,
     /// Read the pipe of the request.
     ReadPipe,
+    /// Read something at all: which names the text may use is decided name by name.
+    RunSql,
+    /// A token of this workspace, whatever it may: the answer holds only what it reaches, or works on
+    /// the text of the request alone.
+    AnyToken,
     /// Manage tokens.
     ManageTokens,
     /// Manage tokens, or be the token of the request.
@@ -45,8 +53,24 @@ struct Route(Declared, MethodRouter<Rooms>);
 fn table() -> Vec<Route> {
     vec![
         route(MethodFilter::POST, "/v0/events", Right::Append, events::append_events),
+        route(MethodFilter::GET, "/v0/pipes/openapi.json", Right::AnyToken, descriptions::openapi),
         route(MethodFilter::GET, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
         route(MethodFilter::POST, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
+        route(MethodFilter::GET, "/v0/pipes/{name}/explain", Right::ReadPipe, pipes::explain_pipe),
+        route(
+            MethodFilter::GET,
+            "/v0/pipes/{name}/nodes/{node}/explain",
+            Right::ReadPipe,
+            pipes::explain_node,
+        ),
+        route(MethodFilter::GET, "/v0/sql", Right::RunSql, sql::run_sql),
+        route(MethodFilter::POST, "/v0/sql", Right::RunSql, sql::run_sql),
+        route(MethodFilter::GET, "/v0/sql_format", Right::AnyToken, sql::format_sql),
+        route(MethodFilter::POST, "/v0/sql_format", Right::AnyToken, sql::format_sql),
+        route(MethodFilter::GET, "/v0/sql_tables", Right::AnyToken, sql::list_tables),
+        route(MethodFilter::POST, "/v0/sql_tables", Right::AnyToken, sql::list_tables),
+        route(MethodFilter::POST, "/v0/sql_replace", Right::AnyToken, sql::replace_tables),
+        route(MethodFilter::GET, "/examples/query.http", Right::ReadPipe, examples::query_address),
         route(MethodFilter::GET, "/v0/tokens", Right::ManageTokens, tokens::list),
         route(MethodFilter::POST, "/v0/tokens", Right::ManageTokens, tokens::create),
         route(MethodFilter::GET, "/v0/tokens/{token}", Right::SeeToken, tokens::show),

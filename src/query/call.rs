@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
-use crate::auth::{FixedValue, ReadPermit};
+use super::OutputFormat;
+use crate::auth::{FixedValue, ReadPermit, SqlPermit};
+use crate::catalog::ResourceName;
 use crate::template::{ArgumentValue, Arguments};
 
 /// One call of a pipe's endpoint.
 pub struct Call {
     /// The pipe, and the right to read it.
     pub permit: ReadPermit,
+    /// SQL over the endpoint's rows, in which the pipe is called `_`. Its FORMAT does not count.
+    pub sql: Option<String>,
     /// How the answer is written.
     pub format: OutputFormat,
     /// Details of the format.
@@ -18,81 +22,73 @@ pub struct Call {
 }
 
 impl Call {
-    /// The values that the templates see: the caller's, and in place of any that came under the
-    /// same name, however it was sent, those that the token decides.
+    /// The values that the templates see: see [`decided`].
     pub fn decided_arguments(&self) -> Cow<'_, Arguments> {
-        let fixed = self.permit.fixed_parameters();
-        if fixed.is_empty() {
-            return Cow::Borrowed(&self.arguments);
-        }
-        let mut arguments = self.arguments.clone();
-        for (name, value) in fixed {
-            let value = match value {
-                FixedValue::Text(text) => ArgumentValue::Text(text.clone()),
-                FixedValue::Number(number) => ArgumentValue::Json(number.clone().into()),
-                FixedValue::Flag(flag) => ArgumentValue::Json((*flag).into()),
-            };
-            arguments.insert(name.as_str(), value);
-        }
-        Cow::Owned(arguments)
+        decided(&self.permit, &self.arguments)
     }
 }
 
-/// The formats of an endpoint, by the ending of its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputFormat {
-    /// `.json`: ClickHouse's JSON document with meta, data, rows and statistics.
-    Json,
-    /// `.csv`: with a header line.
-    Csv,
-    /// `.ndjson`: one object per line.
-    Ndjson,
-}
-
-impl OutputFormat {
-    /// All formats.
-    pub const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
-
-    /// The format of an ending, without its dot.
-    pub fn from_extension(extension: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.extension() == extension)
-    }
-
-    /// The ending of the path.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-        }
-    }
-
-    /// ClickHouse's name.
-    pub fn engine_name(self) -> &'static str {
-        match self {
-            Self::Json => "JSON",
-            Self::Csv => "CSVWithNames",
-            Self::Ndjson => "JSONEachRow",
-        }
-    }
-
-    /// The content type that Tinybird's clients decide by.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Csv => "text/csv; charset=utf-8",
-            Self::Ndjson => "application/x-ndjson",
-        }
+impl PlanCall {
+    /// The values that the templates see: see [`decided`].
+    pub fn decided_arguments(&self) -> Cow<'_, Arguments> {
+        decided(&self.permit, &self.arguments)
     }
 }
 
-/// How numbers are printed; the reserved request parameters of the same names.
+/// The caller's values, and in place of any that came under the same name, however it was sent,
+/// those that the token decides.
+fn decided<'a>(permit: &ReadPermit, arguments: &'a Arguments) -> Cow<'a, Arguments> {
+    let fixed = permit.fixed_parameters();
+    if fixed.is_empty() {
+        return Cow::Borrowed(arguments);
+    }
+    let mut arguments = arguments.clone();
+    for (name, value) in fixed {
+        let value = match value {
+            FixedValue::Text(text) => ArgumentValue::Text(text.clone()),
+            FixedValue::Number(number) => ArgumentValue::Json(number.clone().into()),
+            FixedValue::Flag(flag) => ArgumentValue::Json((*flag).into()),
+        };
+        arguments.insert(name.as_str(), value);
+    }
+    Cow::Owned(arguments)
+}
+
+/// One query of the caller's own.
+pub struct SqlCall {
+    /// The right to run it, and what it may name.
+    pub permit: SqlPermit,
+    /// The text: a template where it begins with `%`.
+    pub sql: String,
+    /// The pipe that is called `_` in the text.
+    pub subject: Option<ResourceName>,
+    /// Details of the format, which the text names.
+    pub output: OutputSettings,
+    /// Values for the parameters of the text and of the pipes that it reads.
+    pub arguments: Arguments,
+}
+
+/// A question about how a pipe would run.
+pub struct PlanCall {
+    /// The pipe, and the right to read it.
+    pub permit: ReadPermit,
+    /// The node; without it the one that answers.
+    pub node: Option<String>,
+    /// Values for the template's parameters.
+    pub arguments: Arguments,
+}
+
+/// How values are printed; most are reserved request parameters of the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutputSettings {
     /// `output_format_json_quote_64bit_integers`.
     pub wide_integers: WideIntegers,
     /// `output_format_json_quote_denormals`.
     pub denormals: Denormals,
+    /// `output_format_parquet_string_as_string`.
+    pub parquet_texts: ParquetTexts,
+    /// `finalize_aggregations`.
+    pub aggregates: Aggregates,
 }
 
 /// How integers of 64 bits and more stand in JSON.
@@ -113,4 +109,24 @@ pub enum Denormals {
     Null,
     /// As `"inf"`, `"nan"`.
     Strings,
+}
+
+/// The Parquet type of `String` columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParquetTexts {
+    /// Bytes, as Tinybird does.
+    #[default]
+    Binary,
+    /// Text.
+    Strings,
+}
+
+/// What becomes of columns that hold half-made aggregates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Aggregates {
+    /// Their bytes are printed.
+    #[default]
+    States,
+    /// Their values are printed.
+    Finalized,
 }

@@ -1,7 +1,10 @@
 //! Why a call has no answer.
 
-use crate::catalog::{Access, NodeError};
+use super::OutputFormat;
+use super::disclosure::Audience;
+use crate::catalog::NodeError;
 use crate::engine::EngineError;
+use crate::sql::SqlError;
 use crate::sql::compose::ComposeError;
 use crate::template::TemplateError;
 
@@ -22,15 +25,51 @@ pub enum QueryError {
     /// The rendered SQL is not what may run, or names something that is not there.
     #[error(transparent)]
     Sql(Box<ComposeError>),
+    /// A text to be looked at is no SQL.
+    #[error("{0}")]
+    Text(SqlError),
+    /// The rendered SQL of a pipe cannot run, and the caller may not see it.
+    #[error("a pipe that is read cannot run: a token that may read everything is told the reason")]
+    PipeBroken,
+    /// The caller's own text names something out of reach. The text is that of the composition.
+    #[error("{0}")]
+    OutOfReach(String),
+    /// A plan shows the SQL of pipes and the names of tables.
+    #[error("EXPLAIN shows the SQL of pipes and the tables below them: it needs the scope `ADMIN`")]
+    PlanRefused,
+    /// The caller's own text is longer than the limit.
+    #[error(
+        "the SQL has {length} bytes, and the limit is {limit}: move parts of it into a pipe, or raise query.max_sql_bytes"
+    )]
+    TextTooLong {
+        /// Its bytes.
+        length: usize,
+        /// The most that is read.
+        limit: usize,
+    },
+    /// The FORMAT clause names another format.
+    #[error("FORMAT {name} is not supported: it is one of {}", OutputFormat::clauses())]
+    FormatUnknown {
+        /// The name as written.
+        name: String,
+    },
+    /// No node of the pipe has this name.
+    #[error("The node '{node}' does not exist in the pipe '{pipe}'")]
+    NodeNotFound {
+        /// The pipe.
+        pipe: String,
+        /// The name that was asked for.
+        node: String,
+    },
     /// The token's row filter does not fit the data source that is read.
     #[error("{0}")]
     Filter(String),
     /// The engine refused the query.
-    #[error("{}", client_text(.message))]
+    #[error("{message}")]
     Engine {
         /// ClickHouse's error code.
         code: u32,
-        /// ClickHouse's text.
+        /// What the caller may see of ClickHouse's text.
         message: String,
     },
     /// The engine is away.
@@ -47,91 +86,33 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// The same without the engine's text where that text could quote a row filter of the token:
-    /// whoever may not see some rows must not learn by which rule.
-    pub(super) fn for_reader_of(self, access: &Access) -> Self {
-        match self {
-            Self::Engine { code, message } if access.is_filtered() => {
-                let text = "the engine refused the query; its text is kept back, because it may quote the row filter of the token";
-                Self::Engine { code, message: format!("{text}{}", code_name(&message)) }
-            }
-            other => other,
-        }
-    }
-}
-
-impl From<NodeError> for QueryError {
-    fn from(error: NodeError) -> Self {
+    /// Sorts a failure to compose.
+    pub(super) fn from_node(error: NodeError, audience: Audience<'_>) -> Self {
         match error {
             NodeError::Template(error) => Self::Template(error),
-            NodeError::Sql(error) => Self::Sql(error),
+            NodeError::Sql(error) if audience.reads_everything() || is_own(&error, audience) => {
+                Self::Sql(error)
+            }
+            NodeError::Sql(_) => Self::PipeBroken,
             error @ NodeError::FilterColumn { .. } => Self::Filter(error.to_string()),
+            error @ NodeError::OutOfReach { .. } => Self::OutOfReach(error.to_string()),
         }
     }
-}
 
-impl From<EngineError> for QueryError {
-    fn from(error: EngineError) -> Self {
+    /// Sorts a failure of the engine.
+    pub(super) fn from_engine(error: EngineError, audience: Audience<'_>) -> Self {
         match error {
-            EngineError::Exception { code, message } => Self::Engine { code, message },
+            EngineError::Exception { code, message } => {
+                Self::Engine { code, message: audience.told(code, &message) }
+            }
             EngineError::Unavailable(reason) => Self::Unavailable(reason),
             EngineError::Lost(reason) => Self::Lost(reason),
         }
     }
 }
 
-/// What a caller sees of ClickHouse's text: without its prefix, and without the statement, which
-/// names tables that are none of the caller's business.
-fn client_text(message: &str) -> String {
-    let text = message.split_once("Exception: ").map_or(message, |(_, text)| text);
-    let name = code_name(text);
-    let body = text.strip_suffix(name).unwrap_or(text);
-    let body = body.split(": In scope ").next().unwrap_or(body);
-    let body = body.split(" in scope ").next().unwrap_or(body);
-    format!("{}{name}", body.trim_end_matches('.'))
-}
-
-/// The ` (NAME)` of ClickHouse's code at the end of its text; empty where there is none.
-fn code_name(message: &str) -> &str {
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    match message.rfind(" (").map(|start| &message[start..]) {
-        Some(name) if is_name(name[2..].trim_end_matches(')')) => name,
-        _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_sees_the_reason_and_its_name_but_not_the_statement() {
-        let shown = |message: &str| client_text(message);
-        assert_eq!(
-            shown(
-                "Code: 47. DB::Exception: Unknown expression identifier `nope` in scope SELECT nope FROM w.t. (UNKNOWN_IDENTIFIER)"
-            ),
-            "Unknown expression identifier `nope` (UNKNOWN_IDENTIFIER)"
-        );
-        assert_eq!(
-            shown("Code: 159. DB::Exception: Timeout exceeded: elapsed 1 s. (TIMEOUT_EXCEEDED)"),
-            "Timeout exceeded: elapsed 1 s (TIMEOUT_EXCEEDED)"
-        );
-        assert_eq!(shown("something else"), "something else");
-    }
-
-    #[test]
-    fn who_reads_through_a_filter_sees_the_name_of_the_error_only() {
-        let filter = crate::sql::RowFilter::parse("id = 'canary'").unwrap();
-        let name = crate::catalog::ResourceName::parse("hits").unwrap();
-        let access = Access::everything().with_filter(name, filter);
-        let message = "Code: 53. DB::Exception: Cannot convert string 'canary'. (TYPE_MISMATCH)".to_owned();
-        let error = QueryError::Engine { code: 53, message };
-        assert!(error.clone().for_reader_of(&Access::everything()).to_string().contains("canary"));
-        let shown = error.for_reader_of(&access).to_string();
-        assert!(!shown.contains("canary") && shown.ends_with(" (TYPE_MISMATCH)"), "{shown}");
-    }
+/// True for a mistake in the text that the caller wrote; without such a text, the outermost one is
+/// a pipe's.
+fn is_own(error: &ComposeError, audience: Audience<'_>) -> bool {
+    error.path.is_empty() && !audience.own_text.is_empty()
 }

@@ -111,8 +111,8 @@ pub enum Situation {
         /// The function as written.
         name: String,
     },
-    /// A function that is in no list: misspelled, or newer than the lists.
-    #[error("the function '{name}' is not known")]
+    /// A function that is in no list: misspelled, or newer than the lists; the text is ClickHouse's.
+    #[error("Function with name `{name}` does not exist (UNKNOWN_FUNCTION)")]
     FunctionUnknown {
         /// The function as written.
         name: String,

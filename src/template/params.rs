@@ -117,6 +117,12 @@ impl Scan {
         scan
     }
 
+    /// The parameters that the tag looks at without using them.
+    fn examined(&self) -> impl Iterator<Item = String> {
+        let mentions = self.mentions.values().filter(|mention| mention.examines(self.origin));
+        mentions.filter_map(|mention| mention.name.as_str()).map(str::to_owned)
+    }
+
     /// Goes through the expressions breadth-first.
     fn walk(&mut self, expressions: &[&Expression]) {
         let mut queue: VecDeque<Visit<'_>> =
@@ -212,6 +218,12 @@ impl Mention {
         Self { name, kind: "String".to_owned(), default: Json::Null, attributes: Map::new(), used_in: None }
     }
 
+    /// True where the tag asks for the parameter without giving it a type.
+    fn examines(&self, origin: Origin) -> bool {
+        let is_plain = self.kind == "String" && self.default.is_null() && self.attributes.is_empty();
+        self.used_in.is_some() || (origin == Origin::Statement && is_plain)
+    }
+
     /// The parameter of requests that this is, unless the name is a literal.
     fn as_parameter(&self) -> Option<Parameter> {
         Some(Parameter {
@@ -262,6 +274,9 @@ pub(super) struct Inventory {
     pub(super) tables: Vec<String>,
     /// The parameters that are declared as arrays first, with the types of their items.
     pub(super) arrays: HashMap<String, String>,
+    /// Names that a tag looks at before it uses them, as in `{% if defined(x) %}`: without a value
+    /// they do no harm.
+    pub(super) examined: HashSet<String>,
     /// What a message about a missing parameter lists.
     pub(super) required: Vec<String>,
     /// Names that the service uses itself.
@@ -272,7 +287,8 @@ impl Inventory {
     /// Puts the scans together; an error where a name cannot be one.
     pub(super) fn new(scans: Vec<Scan>) -> Result<Self, TemplateError> {
         let tables = scans.iter().flat_map(|scan| scan.tables.clone()).collect();
-        let mut inventory = Self { tables, ..Self::default() };
+        let examined = scans.iter().flat_map(Scan::examined).collect();
+        let mut inventory = Self { tables, examined, ..Self::default() };
         for found in settle(scans) {
             check_name(&found.mention.name, found.line, found.span)?;
             inventory.add(&found.mention, found.origin);

@@ -14,6 +14,7 @@ mod load;
 mod loading;
 mod parameters;
 mod quarantine;
+mod reading;
 mod results;
 mod rights;
 mod secrecy;

@@ -1,15 +1,24 @@
-//! `GET|POST /v0/pipes/{name}.{format}`: a published pipe.
+//! `/v0/pipes/{name}…`: published pipes, and how they would run.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
+use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
 
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
+use super::super::parameters::Given;
 use super::super::{ApiError, Rooms, parameters};
+use super::descriptions::page;
+use crate::auth::ReadPermit;
 use crate::catalog::ResourceName;
-use crate::query::{Answer, Call, OutputFormat, QueryError};
+use crate::query::{Answer, Call, OutputFormat, Plan, PlanCall, QueryError};
+
+/// The ending of the page about an endpoint.
+const PAGE: &str = "html";
 
 /// `GET|POST /v0/pipes/{name}.{format}?param=value…`
 pub(super) async fn run_endpoint(
@@ -20,16 +29,74 @@ pub(super) async fn run_endpoint(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (name, extension) = file.rsplit_once('.').ok_or_else(|| RequestError::PipeUnknown(file.clone()))?;
+    if extension == PAGE && request.method() != Method::POST {
+        let permit = token.read_pipe(pipe_name(name)?)?;
+        return page(rooms, permit, request.headers()).await;
+    }
     let format = OutputFormat::from_extension(extension)
-        .ok_or_else(|| RequestError::FormatUnknown(extension.to_owned()))?;
-    let name = ResourceName::parse(name).map_err(|_| QueryError::PipeNotFound(name.to_owned()))?;
-    let permit = token.read_pipe(name)?;
+        .ok_or_else(|| RequestError::FormatUnknown { extension: extension.to_owned() })?;
+    let permit = token.read_pipe(pipe_name(name)?)?;
     let given = parameters::read(query, request).await?;
-    let call = Call { permit, format, output: given.output, arguments: given.arguments };
-    Ok(stream(rooms.queries.run(call).await?))
+    if given.settings.wants_plan()? {
+        let call = PlanCall { permit, node: None, arguments: given.arguments };
+        return Ok(plan(&rooms.queries.plan(call).await?).into_response());
+    }
+    Ok(stream(rooms.queries.run(call(permit, format, given)?).await?))
 }
 
-fn stream(answer: Answer) -> Response {
+fn call(permit: ReadPermit, format: OutputFormat, given: Given) -> Result<Call, RequestError> {
+    let Given { arguments, settings } = given;
+    let format = match format {
+        OutputFormat::CsvWithNames if !settings.wants_csv_header()? => OutputFormat::Csv,
+        format => format,
+    };
+    Ok(Call { permit, sql: settings.sql().map(str::to_owned), format, output: settings.output()?, arguments })
+}
+
+/// `GET /v0/pipes/{name}/explain?param=value…`
+pub(super) async fn explain_pipe(
+    rooms: State<Rooms>,
+    Path(name): Path<String>,
+    caller: Caller,
+    query: QueryPairs,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    explain(rooms, (name, None), caller, query, request).await
+}
+
+/// `GET /v0/pipes/{name}/nodes/{node}/explain?param=value…`
+pub(super) async fn explain_node(
+    rooms: State<Rooms>,
+    Path((name, node)): Path<(String, String)>,
+    caller: Caller,
+    query: QueryPairs,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    explain(rooms, (name, Some(node)), caller, query, request).await
+}
+
+async fn explain(
+    State(rooms): State<Rooms>,
+    (name, node): (String, Option<String>),
+    Caller(token): Caller,
+    query: QueryPairs,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
+    let permit = token.read_pipe(pipe_name(&name)?)?;
+    let arguments = parameters::read(query, request).await?.arguments;
+    Ok(plan(&rooms.queries.plan(PlanCall { permit, node, arguments }).await?))
+}
+
+fn plan(plan: &Plan) -> Json<Value> {
+    Json(json!({ "debug_query": plan.sql, "query_explain": plan.explanation }))
+}
+
+fn pipe_name(name: &str) -> Result<ResourceName, QueryError> {
+    ResourceName::parse(name).map_err(|_| QueryError::PipeNotFound(name.to_owned()))
+}
+
+/// An answer as a response whose body follows as the engine writes it.
+pub(super) fn stream(answer: Answer) -> Response {
     let content_type = answer.format.content_type();
     ([(CONTENT_TYPE, content_type)], Body::from_stream(answer.into_stream())).into_response()
 }

@@ -1,6 +1,7 @@
 //! Settings: ours hold for the call and no longer, and SQL cannot change them in read-only mode.
 
 use roost::engine::Query;
+use roost::query::service::FILTERS_FIRST;
 
 use super::{exception, value};
 use crate::harness::shared_engine;
@@ -96,4 +97,34 @@ async fn a_database_that_does_not_exist_is_named() {
     let (code, message) = exception(&engine, query).await;
     assert_eq!(code, 81);
     assert!(message.contains("no_such"), "{message}");
+}
+
+/// Conditions that fail on a value of the rows of `b`.
+const PROBES: [&str; 4] = [
+    "SELECT count() FROM {rows} WHERE throwIf(secret = 1) = 0",
+    "SELECT count() FROM {rows} WHERE toUInt8(word) > 0 AND secret = 1",
+    "SELECT count() FROM {rows} JOIN (SELECT toUInt64(1) AS id) AS y ON y.id = t.id WHERE throwIf(secret = 1) = 0",
+    "SELECT sum(x) FROM (SELECT toUInt8(word) AS x FROM {rows}) WHERE x > 0",
+];
+
+#[tokio::test]
+async fn a_condition_around_a_filtered_table_tells_nothing_of_the_other_rows() {
+    let engine = shared_engine();
+    let database = engine.database().await;
+    let table = format!("{database}.t");
+    let columns = "id UInt64, tenant String, secret UInt8, word String";
+    let create = format!("CREATE TABLE {table} ({columns}) ORDER BY id SETTINGS min_bytes_for_wide_part = 0");
+    engine.execute(&create).await.unwrap();
+    let rows = "number, repeat(if(number % 2 = 0, 'a', 'b'), 100), number % 2, if(number % 2 = 0, '1', 'zz')";
+    engine.execute(&format!("INSERT INTO {table} SELECT {rows} FROM numbers(200000)")).await.unwrap();
+    let filtered = format!("(SELECT * FROM {table} WHERE (tenant = repeat('a', 100))) AS t");
+    for probe in PROBES {
+        let sql = probe.replace("{rows}", &filtered);
+        let (code, _) = exception(&engine, Query::new(&sql, "CSV")).await;
+        assert!(matches!(code, 6 | 395), "as the engine comes, the probe finds something: {sql}");
+        let guard = |query: Query, (name, value)| query.with_setting(name, value);
+        let query = FILTERS_FIRST.into_iter().fold(Query::new(&sql, "CSV"), guard);
+        let answer = engine.query(query).await;
+        assert!(answer.is_ok(), "{sql}: {:?}", answer.err());
+    }
 }
