@@ -24,6 +24,8 @@ pub enum Right {
     Append,
     /// Read the pipe of the request.
     ReadPipe,
+    /// Read every row of everything: a plan shows the SQL of pipes.
+    SeePlan,
     /// Read something at all: which names the text may use is decided name by name.
     RunSql,
     /// A token of this workspace, whatever it may: the answer holds only what it reaches, or works on
@@ -56,11 +58,11 @@ fn table() -> Vec<Route> {
         route(MethodFilter::GET, "/v0/pipes/openapi.json", Right::AnyToken, descriptions::openapi),
         route(MethodFilter::GET, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
         route(MethodFilter::POST, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
-        route(MethodFilter::GET, "/v0/pipes/{name}/explain", Right::ReadPipe, pipes::explain_pipe),
+        route(MethodFilter::GET, "/v0/pipes/{name}/explain", Right::SeePlan, pipes::explain_pipe),
         route(
             MethodFilter::GET,
             "/v0/pipes/{name}/nodes/{node}/explain",
-            Right::ReadPipe,
+            Right::SeePlan,
             pipes::explain_node,
         ),
         route(MethodFilter::GET, "/v0/sql", Right::RunSql, sql::run_sql),

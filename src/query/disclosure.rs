@@ -61,9 +61,10 @@ pub(super) fn about_text(message: &str) -> &str {
 }
 
 impl Audience<'_> {
-    /// True for a caller who may read every resource.
+    /// True for a caller who may read every row of every resource: the filter that somebody reads
+    /// through stands in every plan.
     pub(super) fn reads_everything(&self) -> bool {
-        self.access.reaches_everything()
+        self.access.reaches_everything() && !self.access.is_filtered()
     }
 
     /// The text for this caller.
@@ -77,8 +78,8 @@ impl Audience<'_> {
 
     fn may_hear(&self, code: u32, text: &str) -> bool {
         // A message can quote the row filter, whose values are not the caller's.
-        let is_unfiltered = !self.access.is_filtered();
-        (is_unfiltered && (self.reads_everything() || code == RAISED))
+        self.reads_everything()
+            || (code == RAISED && !self.access.is_filtered())
             || PLAIN.contains(&code)
             || (ABOUT_NAMES.iter().any(|(known, begin)| *known == code && text.starts_with(begin))
                 && quoted(text).all(|word| self.wrote(word)))
