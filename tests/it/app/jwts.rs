@@ -156,6 +156,8 @@ async fn a_fixed_parameter_cannot_be_replaced_in_any_way() {
         "tenant=&top=&flag=",
         "%74enant=evil",
         "tenant%00=evil&+tenant=evil&tenant+=evil",
+        "q=SELECT+*+FROM+of_tenant&tenant=evil&top=1",
+        "q=%25+SELECT+{{String(tenant)}}+AS+tenant,+top,+flag+FROM+_&tenant=evil",
         "q=SELECT%20*%20FROM%20_&template_parameters=%7B%22tenant%22:%22evil%22%7D&top=1&flag=false",
     ] {
         let reply = client.get(&format!("{path}?{query}")).await;

@@ -1,7 +1,9 @@
 //! What a token's own SQL may name, and that nothing beyond it is told.
 
 use super::{app, encoded};
-use crate::harness::{ApiClient, Reply};
+use serde_json::json;
+
+use crate::harness::{ApiClient, Reply, TestApp, jwt};
 
 async fn ask(caller: &ApiClient, sql: &str) -> Reply {
     caller.get(&format!("/v0/sql?q={}", encoded(sql))).await
@@ -107,4 +109,58 @@ async fn q_of_an_endpoint_reaches_that_endpoint_alone() {
     }
     assert_eq!(app.admin().get(&ask("SELECT count() AS n FROM sales")).await.text, "\"n\"\n3\n");
     dashboard.get(&ask("EXPLAIN SELECT * FROM _")).await.error(403);
+}
+
+/// A caller whose token, made over the API, has these scopes.
+async fn made(app: &TestApp, name: &str, scopes: &[&str]) -> ApiClient {
+    let pairs = scopes.iter().map(|scope| ("scope", *scope)).chain([("name", name)]);
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let reply = app.admin().post("/v0/tokens", form).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    app.anonymous().with_token(reply.json()["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_row_filter_holds_in_every_way_of_reading() {
+    let app = app().await;
+    let filtered = ["DATASOURCES:READ:sales:tenant = 'a'", "PIPES:READ:by_tenant"];
+    let tenant = made(&app, "tenant", &filtered).await;
+    let reader = made(&app, "reader", &["WORKSPACE:READ_ALL", filtered[0]]).await;
+    for caller in [tenant, reader] {
+        assert_eq!(ask(&caller, "SELECT sum(amount) FROM sales FORMAT CSV").await.text, "15\n");
+        assert_eq!(ask(&caller, "SELECT sum(total) FROM by_tenant FORMAT CSV").await.text, "15\n");
+        assert_eq!(caller.get("/v0/pipes/by_tenant.csv").await.text.lines().count(), 2);
+        let over = encoded("SELECT tenant FROM _ GROUP BY tenant");
+        assert_eq!(
+            caller.get(&format!("/v0/pipes/by_tenant.ndjson?q={over}")).await.text,
+            "{\"tenant\":\"a\"}\n"
+        );
+        let probe = "SELECT count() FROM sales WHERE throwIf(amount = 7, 'seen') = 0 FORMAT CSV";
+        assert_eq!(ask(&caller, probe).await.text, "2\n", "a row that is hidden cannot be felt for");
+        let reply = ask(&caller, "SELECT toInt32(tenant) FROM sales").await;
+        assert!(!reply.error(400).contains('\''), "neither values nor the filter are told: {}", reply.text);
+        ask(&caller, "EXPLAIN SELECT * FROM sales").await.error(403);
+        caller.get("/v0/pipes/by_tenant/explain").await.error(403);
+        assert!(!ask(&caller, "SELECT * FROM sales_quarantine").await.status.is_success());
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_whose_parameters_are_fixed_is_read_as_an_endpoint_only() {
+    let app = app().await;
+    let scopes = json!([
+        { "type": "PIPES:READ", "resource": "by_tenant", "fixed_params": { "least": 7 } },
+        { "type": "PIPES:READ", "resource": "guarded" },
+    ]);
+    let caller = app.anonymous().with_token(&jwt(app.admin().token(), &scopes, &json!({})));
+    assert_eq!(ask(&caller, "SELECT n FROM guarded FORMAT CSV").await.text, "1\n");
+    ask(&caller, "SELECT * FROM by_tenant").await.error(403);
+    caller.get(&format!("/v0/sql?pipeline=by_tenant&q={}", encoded("SELECT * FROM _"))).await.error(403);
+    let over = encoded("SELECT sum(n) AS n FROM _");
+    for query in ["", "least=0&", "least=100&"] {
+        let path = format!("/v0/pipes/by_tenant.csv?{query}q={over}");
+        assert_eq!(caller.get(&path).await.text, "\"n\"\n2\n", "{query}");
+    }
+    let other = encoded("SELECT * FROM guarded");
+    caller.get(&format!("/v0/pipes/by_tenant.csv?q={other}")).await.error(403);
 }
