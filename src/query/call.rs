@@ -22,14 +22,14 @@ pub struct Call {
 }
 
 impl Call {
-    /// The values that the templates see: see [`decided`].
+    /// The values that the templates see: the caller's, and those that the token decides in their place.
     pub fn decided_arguments(&self) -> Cow<'_, Arguments> {
         decided(&self.permit, &self.arguments)
     }
 }
 
 impl PlanCall {
-    /// The values that the templates see: see [`decided`].
+    /// The values that the templates see: the caller's, and those that the token decides in their place.
     pub fn decided_arguments(&self) -> Cow<'_, Arguments> {
         decided(&self.permit, &self.arguments)
     }
