@@ -9,7 +9,7 @@ SECONDS ?= 240
 # A recipe that needs the engine library starts with this; the first time it is fetched.
 WITH_ENGINE = ROOST_ENGINE_LIB=$$(tools/engine.sh) && export ROOST_ENGINE_LIB
 
-.PHONY: help engine run test lint bench fuzz clean
+.PHONY: help engine run test torture lint bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: lint ## all checks, the integration tests against both kinds of engine
 	tests/packaging/engine.sh
 	$(WITH_ENGINE) && cargo test
 	$(WITH_ENGINE) && ROOST_TEST_ENGINE=remote cargo test --test it
+
+torture: ## hostile SQL, row filters and parameters, fifty times as much as in `make test`
+	$(WITH_ENGINE) && ROOST_TORTURE=50 cargo test --test it gate:: -- --nocapture
 
 lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	cargo fmt --check

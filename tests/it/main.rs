@@ -19,4 +19,5 @@ mod architecture;
 mod commands;
 mod dependencies;
 mod engine;
+mod gate;
 mod harness;

@@ -14,6 +14,16 @@ use crate::sql::compose::{PhysicalName, Query, Resolution, Resolver, Table};
 use crate::sql::scan::TableName;
 use crate::template::{Template, TemplateError};
 
+/// The engine's own tables that everybody may read, as in Tinybird: they hold nothing of anybody's.
+const OF_THE_ENGINE: [&str; 4] = ["functions", "numbers", "numbers_mt", "one"];
+
+/// The engine's own table of this name, if it may be read.
+fn of_the_engine(name: &TableName) -> Option<Table> {
+    let is_open = name.database.as_deref() == Some("system") && OF_THE_ENGINE.contains(&name.table.as_str());
+    let physical = || PhysicalName { database: "system".to_owned(), table: name.table.clone() };
+    is_open.then(|| Table { name: physical(), filter: None })
+}
+
 /// Where a name is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Vantage<'a> {
@@ -161,6 +171,9 @@ impl<'a> Resolver for Names<'a> {
     type Scope = Vantage<'a>;
 
     fn resolve(&mut self, vantage: &Vantage<'a>, name: &TableName) -> Resolution<Vantage<'a>> {
+        if let Some(table) = of_the_engine(name) {
+            return Resolution::Table(table);
+        }
         match *vantage {
             Vantage::Node(pipe) => self.in_node(pipe, name),
             Vantage::OwnText(subject) => self.in_own_text(subject, name),
