@@ -18,7 +18,7 @@ use config::Selection;
 /// Folders below the project's; real projects have two levels.
 const MAX_DEPTH: usize = 8;
 /// Datafiles of one project; the largest public one has 262.
-const MAX_FILES: usize = 10_000;
+const MAX_FILES: usize = 20_000;
 /// Bytes of one datafile.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 

@@ -1,0 +1,99 @@
+//! A client that does as little as can be: one connection, one request again and again.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+/// Where a request goes, and its bytes.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// The server.
+    Tcp { port: u16, request: Vec<u8> },
+    /// The engine's child.
+    Socket { path: PathBuf, request: Vec<u8> },
+}
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+/// A connection that stays open.
+pub(crate) struct Client {
+    stream: BufReader<Box<dyn Stream>>,
+    request: Vec<u8>,
+    line: Vec<u8>,
+    piece: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(place: &Place) -> Self {
+        let (stream, request): (Box<dyn Stream>, _) = match place {
+            Place::Tcp { port, request } => {
+                let stream = TcpStream::connect(("127.0.0.1", *port)).unwrap();
+                stream.set_nodelay(true).unwrap();
+                (Box::new(stream), request)
+            }
+            Place::Socket { path, request } => (Box::new(UnixStream::connect(path).unwrap()), request),
+        };
+        let stream = BufReader::with_capacity(256 * 1024, stream);
+        Self { stream, request: request.clone(), line: Vec::new(), piece: vec![0; 256 * 1024] }
+    }
+
+    /// Sends the request and reads its answer, which is whole; the bytes of its body.
+    pub(crate) fn call(&mut self) -> u64 {
+        self.stream.get_mut().write_all(&self.request).unwrap();
+        assert!(self.read_line().starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(&self.line));
+        let mut length = None;
+        loop {
+            let header = self.read_line().to_ascii_lowercase();
+            if header.is_empty() {
+                break;
+            }
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = Some(value.trim().parse().unwrap());
+            }
+        }
+        match length {
+            Some(length) => self.skip(length),
+            None => self.skip_chunks(),
+        }
+    }
+
+    fn skip_chunks(&mut self) -> u64 {
+        let mut total = 0;
+        loop {
+            let length = u64::from_str_radix(&self.read_line(), 16).unwrap();
+            total += self.skip(length);
+            assert_eq!(self.read_line(), "");
+            if length == 0 {
+                return total;
+            }
+        }
+    }
+
+    fn skip(&mut self, length: u64) -> u64 {
+        let mut left = length;
+        while left > 0 {
+            let most = usize::try_from(left).unwrap().min(self.piece.len());
+            let read = self.stream.read(&mut self.piece[..most]).unwrap();
+            assert!(read > 0, "the answer breaks off");
+            left -= read as u64;
+        }
+        length
+    }
+
+    fn read_line(&mut self) -> String {
+        self.line.clear();
+        self.stream.read_until(b'\n', &mut self.line).unwrap();
+        String::from_utf8_lossy(&self.line).trim_end().to_owned()
+    }
+
+    /// Sends one request and reads its answer as text.
+    pub(crate) fn ask(place: &Place) -> String {
+        let mut client = Self::connect(place);
+        client.stream.get_mut().write_all(&client.request).unwrap();
+        let mut text = Vec::new();
+        let _ = client.stream.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}

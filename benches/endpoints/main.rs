@@ -1,0 +1,174 @@
+//! What an endpoint costs beside the engine alone: the same SQL over HTTP, and to the same child over
+//! its socket, with the same minimal client, in turn.
+//!
+//! * latency: the median of single calls, one connection;
+//! * throughput: calls per second on eight connections;
+//! * an export of a million rows: bytes per second, and what the server's memory grows by;
+//! * ten thousand endpoints beside one.
+//!
+//! `ROOST_BENCH_ROUNDS` sets how often the two sides take turns (7).
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
+
+mod client;
+mod server;
+
+use std::time::{Duration, Instant};
+
+use client::{Client, Place};
+use server::Server;
+
+/// Calls of one side in one turn, where single calls are timed.
+const CALLS: usize = 150;
+/// Connections, and how long they call in one turn, where calls per second are counted.
+const CONNECTIONS: usize = 8;
+const TURN: Duration = Duration::from_millis(1_200);
+
+/// One endpoint, and what is asked of it.
+struct Question {
+    name: &'static str,
+    path: &'static str,
+    /// Milliseconds that the endpoint may take longer than the engine alone.
+    most_added: f64,
+    /// The part of the engine's calls per second that the endpoint has to reach.
+    least_share: f64,
+}
+
+const QUESTIONS: [Question; 3] = [
+    Question { name: "SELECT 1", path: "/v0/pipes/one.json", most_added: 0.15, least_share: 0.85 },
+    Question {
+        name: "ten rows of 10 M",
+        path: "/v0/pipes/few.json?first=5000000",
+        most_added: 0.15,
+        least_share: 0.95,
+    },
+    Question {
+        name: "GROUP BY over 1 M",
+        path: "/v0/pipes/groups.json",
+        most_added: 0.15,
+        least_share: 0.95,
+    },
+];
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark is told from outside how long to run")]
+fn rounds() -> usize {
+    std::env::var("ROOST_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(7)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The median of single calls, in milliseconds.
+fn latency(client: &mut Client) -> f64 {
+    let call = |client: &mut Client| {
+        let began = Instant::now();
+        client.call();
+        began.elapsed().as_secs_f64() * 1_000.0
+    };
+    median((0..CALLS).map(|_| call(client)).collect())
+}
+
+/// Calls per second on several connections.
+fn throughput(place: &Place) -> f64 {
+    let calls = |place: &Place| {
+        let mut client = Client::connect(place);
+        let began = Instant::now();
+        let mut calls = 0_u32;
+        while began.elapsed() < TURN {
+            client.call();
+            calls += 1;
+        }
+        f64::from(calls) / began.elapsed().as_secs_f64()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| calls(place))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+fn verdict(is_kept: bool) -> &'static str {
+    if is_kept { "kept" } else { "MISSED" }
+}
+
+/// Lets both sides take turns; the medians of each.
+fn in_turn(mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> (f64, f64) {
+    let (_, _) = (ours(), theirs()); // neither side is the one that warms up
+    let pairs: Vec<(f64, f64)> = (0..rounds()).map(|_| (ours(), theirs())).collect();
+    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    (median(ours), median(theirs))
+}
+
+fn compare_latency(server: &Server, question: &Question) {
+    let mut ours = Client::connect(&server.endpoint(question.path));
+    let mut theirs = Client::connect(&server.engine(question.path, "JSON"));
+    let (ours, theirs) = in_turn(|| latency(&mut ours), || latency(&mut theirs));
+    let added = ours - theirs;
+    println!(
+        "{}: p50 {ours:.3} ms, engine alone {theirs:.3} ms: {added:.3} ms added, at most {} aimed at: {}",
+        question.name,
+        question.most_added,
+        verdict(added <= question.most_added)
+    );
+}
+
+fn compare_throughput(server: &Server, question: &Question) {
+    let (endpoint, engine) = (server.endpoint(question.path), server.engine(question.path, "JSON"));
+    let (ours, theirs) = in_turn(|| throughput(&endpoint), || throughput(&engine));
+    let share = ours / theirs;
+    println!(
+        "{}: {ours:.0} calls/s on {CONNECTIONS} connections, engine alone {theirs:.0}: {share:.2} of it, at least {} aimed at: {}",
+        question.name,
+        question.least_share,
+        verdict(share >= question.least_share)
+    );
+}
+
+fn compare_export(server: &Server, extension: &str, format: &str) {
+    let path = format!("/v0/pipes/export.{extension}");
+    let mut ours = Client::connect(&server.endpoint(&path));
+    let mut theirs = Client::connect(&server.engine(&path, format));
+    let speed = |client: &mut Client| {
+        let began = Instant::now();
+        let bytes = client.call();
+        f64::from(u32::try_from(bytes / 1_000).unwrap()) / 1_000.0 / began.elapsed().as_secs_f64()
+    };
+    let before = server.memory();
+    let (our_speed, their_speed) = in_turn(|| speed(&mut ours), || speed(&mut theirs));
+    let grown = server.peak_memory().saturating_sub(before);
+    let share = our_speed / their_speed;
+    println!(
+        "export of 1 M rows as {extension}: {our_speed:.0} MB/s, engine alone {their_speed:.0}: {share:.2} of it, at least 0.9 aimed at: {}; the server grew by {grown} MB, less than 30 aimed at: {}",
+        verdict(share >= 0.9),
+        verdict(grown < 30)
+    );
+}
+
+/// One endpoint among many costs what it costs alone.
+fn compare_sizes(one: &Server, many: &Server) {
+    let path = QUESTIONS[0].path;
+    let mut few = Client::connect(&one.endpoint(path));
+    let mut lots = Client::connect(&many.endpoint(path));
+    let (lots, few) = in_turn(|| latency(&mut lots), || latency(&mut few));
+    let ratio = lots / few;
+    println!(
+        "10,000 endpoints: p50 {lots:.3} ms, beside four {few:.3} ms: {ratio:.2} times as long, at most 1.05 aimed at: {}",
+        verdict(ratio <= 1.05)
+    );
+}
+
+fn main() {
+    let server = Server::start(0);
+    server.fill();
+    for question in &QUESTIONS {
+        compare_latency(&server, question);
+    }
+    for question in &QUESTIONS {
+        compare_throughput(&server, question);
+    }
+    for (extension, format) in [("ndjson", "JSONEachRow"), ("json", "JSON"), ("csv", "CSVWithNames")] {
+        compare_export(&server, extension, format);
+    }
+    let many = Server::start(10_000);
+    compare_sizes(&server, &many);
+}
