@@ -175,14 +175,25 @@ impl Scanner<'_> {
         Ok(Shape::Other)
     }
 
-    /// A type after `::` or AS, with its arguments.
-    pub(super) fn data_type(&mut self) -> Result<(), SqlError> {
+    /// A type's name, which may be one of standard SQL: `DOUBLE PRECISION`, `NATIONAL CHAR VARYING`.
+    fn type_name(&mut self) -> Result<(), SqlError> {
+        let is_national = self.cursor.is_word(0, "NATIONAL") && self.cursor.is_one_of(1, words::CHARACTER);
+        self.cursor.advance(usize::from(is_national));
         let is_double = self.cursor.is_word(0, "DOUBLE");
+        let is_character = self.cursor.is_one_of(0, words::CHARACTER) || self.cursor.is_word(0, "BINARY");
         self.cursor.name("a type")?;
         if is_double {
             self.cursor.eat_words(&["PRECISION"]);
+        } else if is_character && !self.cursor.eat_words(&["VARYING"]) {
+            self.cursor.eat_words(&["LARGE", "OBJECT"]);
         }
         self.cursor.eat_one_of(&["UNSIGNED", "SIGNED"]);
+        Ok(())
+    }
+
+    /// A type after `::` or AS, with its arguments.
+    pub(super) fn data_type(&mut self) -> Result<(), SqlError> {
+        self.type_name()?;
         let mut open = 0_usize;
         loop {
             match self.cursor.kind(0) {

@@ -203,3 +203,6 @@ pub(super) const INTERVAL_UNITS: &[&str] = &[
 
 /// Words that are values and never names.
 pub(super) const LITERALS: &[&str] = &["NULL", "TRUE", "FALSE"];
+
+/// Types of standard SQL that VARYING or LARGE OBJECT may follow.
+pub(super) const CHARACTER: &[&str] = &["CHAR", "CHARACTER", "NCHAR"];
