@@ -21,3 +21,4 @@ mod dependencies;
 mod engine;
 mod gate;
 mod harness;
+mod language;
