@@ -77,7 +77,8 @@ fn shape(sql: &str) -> Vec<TokenKind> {
                 shape.pop();
                 continue;
             }
-            (TokenKind::QuotedName, [.., TokenKind::QuotedName, TokenKind::Symbol(Symbol::Dot)]) => {
+            (TokenKind::QuotedName, [.., TokenKind::QuotedName, TokenKind::Symbol(Symbol::Dot)])
+            | (TokenKind::Word, [.., TokenKind::Word, TokenKind::Symbol(Symbol::Dot)]) => {
                 shape.pop();
                 continue;
             }
