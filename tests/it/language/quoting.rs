@@ -29,7 +29,7 @@ fn hexadecimal(text: &str) -> String {
 }
 
 /// Runs `check` on many lists of texts, on a runtime of its own.
-fn with_texts(check: impl AsyncFn(&EngineClient, &[String]) -> Result<(), TestCaseError>) {
+fn with_texts(check: &impl AsyncFn(&EngineClient, &[String]) -> Result<(), TestCaseError>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _guard = runtime.enter();
     let engine = shared_engine();
@@ -47,7 +47,7 @@ async fn lines(engine: &EngineClient, sql: &str) -> Result<Vec<String>, TestCase
 
 #[test]
 fn a_quoted_text_has_the_bytes_of_the_text() {
-    with_texts(async |engine, texts| {
+    with_texts(&async |engine, texts| {
         let quoted: Vec<String> = texts.iter().map(|text| format!("hex({})", quote::string(text))).collect();
         let found = lines(engine, &format!("SELECT arrayJoin([{}])", quoted.join(", "))).await?;
         let expected: Vec<String> = texts.iter().map(|text| hexadecimal(text)).collect();
@@ -59,7 +59,7 @@ fn a_quoted_text_has_the_bytes_of_the_text() {
 #[test]
 fn a_parameter_has_the_bytes_of_what_was_sent() {
     let template = Template::compile("%hex({{String(x)}}), hex({{x}}), hex({{Array([x][0:1])}}[1])").unwrap();
-    with_texts(async |engine, texts| {
+    with_texts(&async |engine, texts| {
         let (mut rendered, mut expected) = (Vec::new(), Vec::new());
         for text in texts {
             let arguments = Arguments::from_pairs([("x", text.as_str())]);
@@ -76,7 +76,7 @@ fn a_parameter_has_the_bytes_of_what_was_sent() {
 
 #[test]
 fn a_quoted_name_is_the_name() {
-    with_texts(async |engine, texts| {
+    with_texts(&async |engine, texts| {
         for name in texts.iter().filter(|text| !text.is_empty()) {
             let query = Query::new(format!("SELECT 1 AS {}", quote::identifier(name)), "JSONCompact");
             let answer = async { engine.query(query).await?.collect().await }.await;

@@ -52,7 +52,7 @@ fn sent() -> impl Strategy<Value = String> {
     let taken = prop::sample::select(SCALARS.map(|(_, text)| text).to_vec());
     let around = r#"[-+'"`\\%;,(){}\[\]/*#$ \n\x000-9a-z.:TZ]{0,6}"#;
     let wrapped = (around, taken, around).prop_map(|(before, text, after)| format!("{before}{text}{after}"));
-    prop_oneof![any::<String>(), r#"[ -~]{0,12}"#, wrapped]
+    prop_oneof![any::<String>(), r"[ -~]{0,12}", wrapped]
 }
 
 fn rendered(template: &str, sent: &str) -> Option<String> {
@@ -152,9 +152,11 @@ fn is_printed_json(printed: &str) -> bool {
     let mut open = Vec::new();
     for token in tokenize(printed) {
         let is_fine = match token.kind {
-            TokenKind::Number | TokenKind::Text | TokenKind::Whitespace => true,
             TokenKind::Word => ["None", "True", "False", "nan", "inf"].contains(&token.span.of(printed)),
-            TokenKind::Symbol(Symbol::Comma | Symbol::Colon | Symbol::Minus) => true,
+            TokenKind::Number
+            | TokenKind::Text
+            | TokenKind::Whitespace
+            | TokenKind::Symbol(Symbol::Comma | Symbol::Colon | Symbol::Minus) => true,
             TokenKind::Symbol(Symbol::OpenBrace) => {
                 open.push(Symbol::CloseBrace);
                 true

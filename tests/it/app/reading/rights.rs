@@ -49,7 +49,7 @@ async fn a_name_out_of_reach_answers_like_one_that_does_not_exist() {
     let nothing = ask(&dashboard, "SELECT * FROM nope_quarantine").await.error(403);
     assert_eq!(quarantine.replace("sales", "nope"), nothing);
     assert!(quarantine.ends_with("needs the scope `DATASOURCES:READ:sales`"), "{quarantine}");
-    for name in ["system.tables", "system.one", "x.y", "`a b`"] {
+    for name in ["system.tables", "system.users", "x.y", "`a b`"] {
         ask(&dashboard, &format!("SELECT * FROM {name}")).await.error(403);
     }
     ask(&dashboard, &format!("SELECT * FROM {}.sales", app.database())).await.error(403);
