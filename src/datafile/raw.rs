@@ -212,8 +212,7 @@ impl Machine<'_> {
                 self.warn_of_text_behind_opener(line.start, rest);
             }
             (false, Block::Required) => {
-                self.problems.error("block-required", keyword, format!("{} must be multiline", rule.name));
-                self.problems.help(format!("Use > to start a multiline {} block", rule.name));
+                self.report_missing_opener(rule, keyword, rest);
                 self.open_block(used, keyword);
                 self.append(Span::new(line.start + first.start + first.text.len(), line.end));
             }
@@ -222,6 +221,19 @@ impl Machine<'_> {
                 self.found.directives.extend(used.map(|rule| RawDirective { rule, keyword, value }));
             }
         }
+    }
+
+    /// SQL on the line of its directive. No real project has it and Tinybird's parser refuses it; its
+    /// meaning is plain, unless it begins with what was meant to open the block.
+    fn report_missing_opener(&mut self, rule: &Rule, keyword: Span, rest: &[Word<'_>]) {
+        let is_plain = rest.first().is_some_and(|word| !word.text.starts_with(['|', '>']));
+        let message = format!("{} must be multiline", rule.name);
+        if is_plain && self.problems.strictness == Strictness::Tolerant {
+            self.problems.warn("block-required", keyword, message);
+        } else {
+            self.problems.error("block-required", keyword, message);
+        }
+        self.problems.help(format!("Use > to start a multiline {} block", rule.name));
     }
 
     /// A word of the line that begins at `line`.

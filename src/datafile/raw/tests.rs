@@ -118,7 +118,7 @@ fn blocks_are_refused_and_required_by_directive() {
     insta::assert_snapshot!(directives(Kind::Pipe, "NODE n\nSQL SELECT 1\nTYPE >\n  endpoint\n"), @r#"
     NODE ["n"]
     SQL > " SELECT 1\n"
-    error[block-required]: SQL must be multiline
+    warning[block-required]: SQL must be multiline
      --> x:2:1
       |
     2 | SQL SELECT 1
