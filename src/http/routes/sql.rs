@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
-use super::super::parameters::Settings;
+use super::super::parameters::{Given, Settings};
 use super::super::{ApiError, Rooms, parameters};
 use super::pipes::stream;
 use crate::catalog::ResourceName;
@@ -32,49 +32,48 @@ pub(super) async fn run_sql(
     Ok(stream(rooms.queries.run_sql(call).await?))
 }
 
+/// SQL that is looked at and not run, within the limit of its length.
+pub(super) struct GivenText {
+    sql: String,
+    settings: Settings,
+}
+
+impl FromRequest<Rooms> for GivenText {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, rooms: &Rooms) -> Result<Self, ApiError> {
+        let query = QueryPairs::parse(request.uri().query().unwrap_or_default());
+        let Given { settings, .. } = parameters::read_sql(query, request).await?;
+        let sql = sql(&settings)?.to_owned();
+        rooms.queries.check_length(&sql)?;
+        Ok(Self { sql, settings })
+    }
+}
+
 /// `GET /v0/sql_format?q=…`
 pub(super) async fn format_sql(
     State(rooms): State<Rooms>,
     Caller(_): Caller,
-    query: QueryPairs,
-    request: Request,
+    text: GivenText,
 ) -> Result<Json<Value>, ApiError> {
-    let given = parameters::read_sql(query, request).await?;
-    let formatted = rooms.queries.formatted(sql(&given.settings)?).await?;
-    Ok(Json(json!({ "q": formatted })))
+    Ok(Json(json!({ "q": rooms.queries.formatted(&text.sql).await? })))
 }
 
 /// `POST /v0/sql_tables` with `q`, `raising`, `table_functions`, `is_copy`
-pub(super) async fn list_tables(
-    State(rooms): State<Rooms>,
-    Caller(_): Caller,
-    query: QueryPairs,
-    request: Request,
-) -> Result<Json<Value>, ApiError> {
-    let given = parameters::read_sql(query, request).await?;
-    let text = sql(&given.settings)?;
-    rooms.queries.check_length(text)?;
-    let is_on = |name| Ok::<_, RequestError>(given.settings.switch(name)?.unwrap_or(false));
+pub(super) async fn list_tables(Caller(_): Caller, text: GivenText) -> Result<Json<Value>, ApiError> {
+    let is_on = |name| Ok::<_, RequestError>(text.settings.switch(name)?.unwrap_or(false));
     let listing = TableListing {
         functions: if is_on("table_functions")? { TableFunctions::Listed } else { TableFunctions::Omitted },
         broken: if is_on("raising")? { BrokenText::Refused } else { BrokenText::Empty },
         purpose: if is_on("is_copy")? { TextPurpose::Copying } else { TextPurpose::Reading },
     };
-    Ok(Json(json!({ "tables": inspect::tables(text, listing)? })))
+    Ok(Json(json!({ "tables": inspect::tables(&text.sql, listing)? })))
 }
 
 /// `POST /v0/sql_replace` with `q` and `replacements`, a JSON object of names
-pub(super) async fn replace_tables(
-    State(rooms): State<Rooms>,
-    Caller(_): Caller,
-    query: QueryPairs,
-    request: Request,
-) -> Result<Json<Value>, ApiError> {
-    let given = parameters::read_sql(query, request).await?;
-    let text = sql(&given.settings)?;
-    rooms.queries.check_length(text)?;
-    let names = replacements(given.settings.text("replacements").unwrap_or("{}"))?;
-    Ok(Json(json!({ "query": inspect::replace_tables(text, &names)? })))
+pub(super) async fn replace_tables(Caller(_): Caller, text: GivenText) -> Result<Json<Value>, ApiError> {
+    let names = replacements(text.settings.text("replacements").unwrap_or("{}"))?;
+    Ok(Json(json!({ "query": inspect::replace_tables(&text.sql, &names)? })))
 }
 
 fn sql(settings: &Settings) -> Result<&str, RequestError> {
