@@ -95,9 +95,10 @@ impl Query {
         Self { sql: sql.into(), format: format.into(), ..Self::default() }
     }
 
-    /// Adds a setting.
+    /// Sets a setting; one of the same name that was set before is gone.
     #[must_use]
     pub fn with_setting(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), format!("{value}")));
         self
     }
