@@ -246,9 +246,15 @@ impl Reader<'_> {
             // A text here cannot hold half a character, as Python's can.
             return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
+        let before = self.chars.clone();
         self.skip(2);
         let second = self.hexadecimal(at)?;
-        let code = 0x10000 + ((first - 0xd800) << 10) + (second.wrapping_sub(0xdc00) & 0x3ff);
+        if !(0xdc00..0xe000).contains(&second) {
+            // It is a character of its own.
+            self.chars = before;
+            return Ok(char::REPLACEMENT_CHARACTER);
+        }
+        let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
         Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
@@ -294,6 +300,7 @@ mod tests {
         let read = |text| Value::parse_json(text, &meter).unwrap().represent(&meter).unwrap();
         assert_eq!(read(r#"{"a":[1,2.50,null],"a":[true,NaN]}"#), "{'a': [True, nan]}");
         assert_eq!(read(r#""\ud83d\ude00\u0041""#), "'😀A'");
+        assert_eq!(read(r#""\ud83d\u0041\ud83d\ud83d\ude00""#), "'\u{fffd}A\u{fffd}😀'");
         assert_eq!(read("12345678901234567890123"), "12345678901234567890123");
         for text in ["", "[1,]", "{'a':1}", "01", "1 2", "\"a", "\"\\x\"", "-", "1.e", "tru"] {
             assert!(Value::parse_json(text, &meter).is_err(), "{text}");
