@@ -15,6 +15,7 @@ mod limits;
 mod origin;
 mod sections;
 mod units;
+mod wal;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use flags::Flags;
 pub use limits::{Ingest, Query};
 pub use origin::{Origin, Place};
 pub use sections::{Data, Log, LogFormat, Project, Server, Tokens, Workspace};
+pub use wal::{Durability, Wal};
 
 use engine::RawEngine;
 use layers::Layers;
@@ -51,6 +53,8 @@ pub struct Config {
     pub engine: Engine,
     /// Limits of the way in.
     pub ingest: Ingest,
+    /// The log of accepted rows.
+    pub wal: Wal,
     /// Limits of the way out.
     pub query: Query,
     /// What is logged, and how.
@@ -68,6 +72,7 @@ struct RawConfig {
     tokens: Tokens,
     engine: RawEngine,
     ingest: Ingest,
+    wal: Wal,
     query: Query,
     log: Log,
 }
@@ -105,6 +110,7 @@ impl Config {
             tokens: raw.tokens,
             engine: raw.engine.check(&layers, &environment)?,
             ingest: raw.ingest,
+            wal: raw.wal,
             query: raw.query,
             log: raw.log,
         })

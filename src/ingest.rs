@@ -15,6 +15,7 @@ pub mod body;
 pub mod error;
 pub mod plan;
 pub mod service;
+pub mod wal;
 
 mod batcher;
 mod cell;

@@ -39,6 +39,12 @@ pub struct Ingest {
     /// Time after which the outcome of an insert counts as unknown.
     #[serde(rename = "insert_timeout_seconds", deserialize_with = "units::seconds")]
     pub insert_timeout: Duration,
+    /// Time that accepted rows wait for others.
+    #[serde(rename = "linger_milliseconds", deserialize_with = "units::milliseconds")]
+    pub linger: Duration,
+    /// Time that a request waits for its rows to be in the table.
+    #[serde(rename = "wait_timeout_seconds", deserialize_with = "units::seconds")]
+    pub wait_timeout: Duration,
 }
 
 /// `[query]`: limits of the way out.
@@ -75,10 +81,12 @@ pub struct Query {
 }
 
 /// Pairs of keys of which the first must not exceed the second.
-const ORDERED: [(&str, &str); 7] = [
+const ORDERED: [(&str, &str); 9] = [
     ("query.max_execution_seconds", "server.request_timeout_seconds"),
     ("query.queue_timeout_seconds", "server.request_timeout_seconds"),
     ("ingest.insert_timeout_seconds", "server.request_timeout_seconds"),
+    ("ingest.wait_timeout_seconds", "server.request_timeout_seconds"),
+    ("wal.segment_bytes", "wal.max_bytes"),
     ("ingest.body_bytes", "ingest.decoded_body_bytes"),
     ("ingest.line_bytes", "ingest.decoded_body_bytes"),
     ("ingest.decoded_body_bytes", "ingest.queue_bytes"),

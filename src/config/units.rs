@@ -50,6 +50,17 @@ pub(super) fn depth<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Err
     number(input, 1..=128)?.try_into().map_err(Error::custom)
 }
 
+/// Bytes, at least one.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<NonZeroU64, D::Error> {
+    let bytes = number(input, 1..=LARGEST)?;
+    NonZeroU64::new(bytes).ok_or_else(|| Error::custom("expected at least 1"))
+}
+
+/// Bytes, 0 included.
+pub(super) fn bytes_or_zero<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
+    number(input, 0..=LARGEST)
+}
+
 /// A limit; `None`, no limit, for 0.
 pub(super) fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroU64>, D::Error> {
     number(input, 0..=LARGEST).map(NonZeroU64::new)
