@@ -4,17 +4,20 @@ pub mod data_directory;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{AdminToken, Identity, IdentityError, Keyring, KeyringParts, TokenText};
 use crate::catalog::{Catalog, Store};
 use crate::clock::Clock;
 use crate::config::{Config, EnginePlace, RemoteEngine};
-use crate::deploy::{self, DeployError};
+use crate::deploy::{self, DeployError, Place};
 use crate::engine::{ChildOptions, EngineClient, Supervisor};
 use crate::http::{RequestLimits, Rooms};
-use crate::ingest::Ingest;
+use crate::ingest::delivery::{PlanningError, RecoveryError};
+use crate::ingest::{Delivery, Ingest, Journal};
 use crate::query::Queries;
 
 pub use data_directory::{DataDirectory, DataDirectoryError};
@@ -25,7 +28,33 @@ pub struct App {
     pub rooms: Rooms,
     /// The workspace.
     pub catalog: Arc<Catalog>,
+    delivery: Arc<Delivery>,
     tasks: TaskTracker,
+}
+
+/// Why the rooms do not open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The project, or the metadata.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The rows of the last run.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The views of this one.
+    #[error(transparent)]
+    Planning(#[from] PlanningError),
+}
+
+/// Opens the log of accepted rows: before the engine is started, because what is on disk then is
+/// evidence.
+pub fn journal(settings: &Config, directory: &DataDirectory) -> anyhow::Result<Journal> {
+    let engine = match &settings.engine.place {
+        EnginePlace::Embedded(_) => Some(directory.engine()),
+        EnginePlace::Remote(_) => None,
+    };
+    Journal::open(directory.path(), engine, &settings.wal)
+        .with_context(|| format!("cannot open the log in {}", directory.path().join("wal").display()))
 }
 
 /// Starts the embedded engine, or points at the server of the settings.
@@ -65,15 +94,25 @@ pub fn admin_token(
 }
 
 impl App {
-    /// Loads the project into the engine and opens the rooms.
+    /// Brings the rows of the last run to their tables, loads the project into the engine and opens
+    /// the rooms.
     pub async fn start(
         settings: &Config,
-        engine: EngineClient,
+        (engine, journal): (EngineClient, Journal),
         identity: &Identity,
         admin: AdminToken,
-    ) -> Result<Self, DeployError> {
-        let store = Store::open(engine.clone(), &settings.engine.metadata_database).await?;
-        let workspace = deploy::load_project(settings, identity.workspace_id(), &engine, &store).await?;
+    ) -> Result<Self, StartError> {
+        let store = Store::open(engine.clone(), &settings.engine.metadata_database)
+            .await
+            .map_err(DeployError::from)?;
+        let database = deploy::database(identity.workspace_id());
+        let delivery = Delivery::recover(journal, engine.clone(), settings, &database).await?;
+        let workspace = {
+            let place = Place { engine: &engine, store: &store, delivery: &delivery };
+            deploy::load_project(settings, identity.workspace_id(), place).await?
+        };
+        delivery.begin(&workspace).await?;
+        let delivery = Arc::new(delivery);
         let tasks = TaskTracker::new();
         let parts = KeyringParts {
             identity,
@@ -83,9 +122,9 @@ impl App {
             clock: Clock::System,
             tasks: tasks.clone(),
         };
-        let keyring = Keyring::open(parts, store).await?;
+        let keyring = Keyring::open(parts, store).await.map_err(DeployError::from)?;
         let catalog = Arc::new(Catalog::new(workspace));
-        let ingest = Ingest::new(Arc::clone(&catalog), engine.clone(), &settings.ingest, tasks.clone());
+        let ingest = Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest);
         let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
         let rooms = Rooms {
             catalog: Arc::clone(&catalog),
@@ -94,14 +133,15 @@ impl App {
             queries: Arc::new(queries),
             limits: RequestLimits::from_settings(settings),
         };
-        Ok(Self { rooms, catalog, tasks })
+        Ok(Self { rooms, catalog, delivery, tasks })
     }
 
-    /// Waits until every row that was taken is in the engine. Call it when no request runs any
-    /// more.
-    pub async fn finish(self) {
-        let Self { rooms, tasks, .. } = self;
+    /// Waits until every row that was taken is in the engine, for at most the grace: the log keeps
+    /// what is left. Call it when no request runs any more.
+    pub async fn finish(self, grace: Duration) {
+        let Self { rooms, tasks, delivery, .. } = self;
         drop(rooms);
+        delivery.finish(grace).await;
         tasks.close();
         tasks.wait().await;
     }

@@ -22,6 +22,8 @@ pub use error::{AuthError, TokenProblem};
 pub use identity::{AdminToken, Identity, IdentityError};
 pub use jwt::{JwtError, JwtRequest};
 pub use keyring::{Keyring, KeyringParts};
-pub use permit::{AppendPermit, FixedParameters, FixedValue, ReadPermit, SqlPermit, Token, TokensPermit};
+pub use permit::{
+    AppendPermit, FixedParameters, FixedValue, ReadPermit, SqlPermit, Token, TokensPermit, TruncatePermit,
+};
 pub use token::TokenText;
 pub use token_set::{StaticToken, TokenSet};

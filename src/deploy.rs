@@ -23,19 +23,31 @@ use crate::catalog::{ProjectToken, Store, Workspace};
 use crate::config::Config;
 use crate::datafile::Options;
 use crate::engine::EngineClient;
+use crate::ingest::Delivery;
 use crate::syntax::render;
 
 pub use candidate::Candidate;
 pub use error::DeployError;
 pub use problems::Problems;
 
+/// Where a project is loaded to.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The engine, for the tables.
+    pub engine: &'a EngineClient,
+    /// The record of what is there.
+    pub store: &'a Store,
+    /// What fills new views.
+    pub delivery: &'a Delivery,
+}
+
 /// Loads the project of the settings into the engine and returns what it serves.
 pub async fn load_project(
     settings: &Config,
     workspace_id: Uuid,
-    engine: &EngineClient,
-    store: &Store,
+    place: Place<'_>,
 ) -> Result<Workspace, DeployError> {
+    let Place { engine, store, .. } = place;
     let workspace = empty_workspace(workspace_id, &settings.workspace.name);
     let mut candidate = read(&settings.project.directory, &Options::default(), workspace)?;
     let stored = store.resources(workspace_id).await?;
@@ -46,7 +58,7 @@ pub async fn load_project(
     for warning in problems.diagnostics() {
         tracing::warn!("{}", render::plain(problems.sources(), warning));
     }
-    apply::apply(&candidate, &stored, engine, store).await?;
+    apply::apply(&candidate, &stored, place).await?;
     Ok(candidate.workspace)
 }
 
@@ -71,7 +83,11 @@ pub fn read(directory: &Path, options: &Options, workspace: Workspace) -> Result
     Candidate::build(&files, options, workspace).map_err(DeployError::Project)
 }
 
+/// The `ClickHouse` database of a workspace.
+pub fn database(workspace: Uuid) -> String {
+    format!("w_{}", workspace.simple())
+}
+
 fn empty_workspace(id: Uuid, name: &str) -> Workspace {
-    let database = format!("w_{}", id.simple());
-    Workspace { id, name: name.to_owned(), database, ..Workspace::default() }
+    Workspace { id, name: name.to_owned(), database: database(id), ..Workspace::default() }
 }

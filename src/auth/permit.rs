@@ -37,6 +37,12 @@ pub struct AppendPermit {
     data_source: ResourceName,
 }
 
+/// The right to remove all rows of a data source. Only [`Token::truncate`] makes one.
+#[derive(Debug, Clone)]
+pub struct TruncatePermit {
+    data_source: ResourceName,
+}
+
 /// The right to read one pipe's endpoint. Only [`Token::read_pipe`] makes one.
 #[derive(Debug, Clone)]
 pub struct ReadPermit {
@@ -69,6 +75,13 @@ enum TokensReach {
 
 impl AppendPermit {
     /// The data source that may be appended to.
+    pub fn data_source(&self) -> &ResourceName {
+        &self.data_source
+    }
+}
+
+impl TruncatePermit {
+    /// The data source that may be emptied.
     pub fn data_source(&self) -> &ResourceName {
         &self.data_source
     }
@@ -144,6 +157,13 @@ impl Token {
         let action = || format!("append to the data source `{data_source}`");
         self.require(&[Scope::CreateDataSources], &needed, action)?;
         Ok(AppendPermit { data_source })
+    }
+
+    /// Asks for the right to remove all rows of a data source.
+    pub fn truncate(&self, data_source: ResourceName) -> Result<TruncatePermit, AuthError> {
+        let action = || format!("truncate the data source `{data_source}`");
+        self.require(&[], &Scope::CreateDataSources, action)?;
+        Ok(TruncatePermit { data_source })
     }
 
     /// Asks for the right to read a pipe's endpoint.

@@ -114,6 +114,36 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// The same workspace with one table, rows or quarantine, somewhere else: what a materialized
+    /// view sees, to which its source holds only the new rows.
+    #[must_use]
+    pub fn with_table_at(&self, table: &TableName, place: &TableName) -> Self {
+        let moved = |known: &TableName| if known == table { place.clone() } else { known.clone() };
+        let data_source = |data_source: &Arc<DataSource>| {
+            if data_source.rows != *table && data_source.quarantine != *table {
+                return Arc::clone(data_source);
+            }
+            Arc::new(DataSource {
+                name: data_source.name.clone(),
+                table: data_source.table.clone(),
+                rows: moved(&data_source.rows),
+                quarantine: moved(&data_source.quarantine),
+            })
+        };
+        let data_sources = self.data_sources.iter();
+        Self {
+            id: self.id,
+            name: self.name.clone(),
+            database: self.database.clone(),
+            data_sources: data_sources.map(|(name, it)| (name.clone(), data_source(it))).collect(),
+            pipes: self.pipes.clone(),
+            views: self.views.clone(),
+            tokens: self.tokens.clone(),
+        }
+    }
+}
+
 impl Pipe {
     /// The node with this name.
     pub fn node(&self, name: &str) -> Option<&Node> {

@@ -108,7 +108,8 @@ pub struct StoredResource {
     pub state: ResourceState,
     /// A digest of what was loaded: equal digests need no second look.
     pub content_hash: String,
-    /// A data source's table in a stable form; empty for a pipe.
+    /// A data source's table in a stable form; for a pipe with a materialized view, from where to where
+    /// that goes.
     pub definition: String,
 }
 

@@ -9,6 +9,7 @@ use crate::auth::Identity;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::engine::EngineClient;
+use crate::ingest::Journal;
 use crate::{http, server, telemetry};
 
 use super::console::say;
@@ -23,8 +24,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The port is taken first: nothing is started for a server that cannot listen.
     let listener = runtime.block_on(server::bind(&settings.server))?;
+    let journal = app::journal(&settings, &directory)?;
     let (engine, supervisor) = app::engine(&settings, &directory)?;
-    let served = runtime.block_on(serve(&settings, &directory, &identity, engine, listener));
+    let served = runtime.block_on(serve(&settings, &directory, &identity, (engine, journal), listener));
     drop(runtime);
     if let Some(supervisor) = supervisor {
         supervisor.stop();
@@ -36,7 +38,7 @@ async fn serve(
     settings: &Config,
     directory: &DataDirectory,
     identity: &Identity,
-    engine: EngineClient,
+    stores: (EngineClient, Journal),
     listener: tokio::net::TcpListener,
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
@@ -45,7 +47,7 @@ async fn serve(
     let admin = admin_token(settings, identity, directory.path())?;
     // Loading a project may be broken off at any point: the next start goes on from there.
     let app = tokio::select! {
-        app = App::start(settings, engine, identity, admin) => app?,
+        app = App::start(settings, stores, identity, admin) => app?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
@@ -68,7 +70,7 @@ async fn serve(
     }
     stop.cancel();
     serving.await;
-    app.finish().await;
+    app.finish(settings.server.stop_grace).await;
     tracing::info!("stopped");
     Ok(())
 }

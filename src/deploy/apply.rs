@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::plan::{Plan, Tables};
-use super::{Candidate, DeployError};
-use crate::catalog::{Store, StoredResource};
+use super::{Candidate, DeployError, Place};
+use crate::catalog::StoredResource;
 use crate::engine::{EngineClient, EngineError};
 use crate::schema::{ddl, quoting};
 
@@ -18,9 +18,9 @@ use crate::schema::{ddl, quoting};
 pub(super) async fn apply(
     candidate: &Candidate,
     stored: &[StoredResource],
-    engine: &EngineClient,
-    store: &Store,
+    place: Place<'_>,
 ) -> Result<(), DeployError> {
+    let Place { engine, store, delivery } = place;
     let workspace = &candidate.workspace;
     let tables = read_tables(engine, &workspace.database).await?;
     let plan = Plan::make(candidate, stored, &tables)?;
@@ -31,6 +31,8 @@ pub(super) async fn apply(
         run(engine, format!("drop the empty table {table}"), &format!("DROP TABLE IF EXISTS {table} SYNC"))
             .await?;
     }
+    // Before anything is recorded as done: a death in between must not leave a view unfilled.
+    delivery.note_new_views(&plan.new_views).await?;
     store.save(workspace.id, &plan.records).await?;
     let database = quoting::identifier(&workspace.database);
     let statement = format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic");

@@ -114,6 +114,14 @@ impl Candidate {
     fn add_views(&mut self, project: &Project, files: &[ProjectFile], problems: &mut Problems) {
         let declared = names::declared(files);
         let views = views::read(&self.workspace, project, |name| declared.contains(name), problems);
+        for (pipe, view) in &views {
+            let way = format!("{} → {}", view.source, view.target);
+            let of_pipe =
+                |it: &&mut StoredResource| it.kind == ResourceKind::Pipe && it.name == pipe.as_str();
+            if let Some(resource) = self.resources.iter_mut().find(of_pipe) {
+                resource.definition = way;
+            }
+        }
         self.workspace.views = views;
         self.places = views::declared(project).map(|view| (view.pipe.clone(), view.place())).collect();
     }
@@ -220,8 +228,7 @@ fn described(node: &datafile::pipe::Node, template: Template) -> Node {
 /// Kinds of nodes that are read, checked, and not run by this version.
 fn warn_about_kind(node: &datafile::pipe::Node, source: SourceId, problems: &mut Problems) {
     let kind = match &node.kind {
-        NodeKind::Standard | NodeKind::Endpoint => return,
-        NodeKind::Materialized(_) => "materialized",
+        NodeKind::Standard | NodeKind::Endpoint | NodeKind::Materialized(_) => return,
         NodeKind::Copy(_) => "copy",
         NodeKind::Sink(_) => "sink",
     };

@@ -6,6 +6,7 @@ use super::Problems;
 use crate::catalog::StoreError;
 use crate::datafile::project::ConfigError;
 use crate::engine::EngineError;
+use crate::ingest::wal::WalError;
 
 /// A project that does not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,9 @@ pub enum DeployError {
     /// The metadata tables.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log, which must say what new views are to be filled with.
+    #[error("the log cannot say that a view is new: {0}")]
+    Log(#[from] WalError),
     /// The engine refused a statement.
     #[error("cannot {action}: {reason}")]
     Engine {

@@ -22,6 +22,8 @@ pub struct Plan {
     pub drop: Vec<TableName>,
     /// Resources whose record changes.
     pub records: Vec<StoredResource>,
+    /// Pipes whose view is new, or goes another way than before: it is filled from history.
+    pub new_views: Vec<String>,
     /// Tables that are missing.
     pub create: Vec<(TableName, Table)>,
 }
@@ -51,6 +53,12 @@ impl Plan {
             let before = known.get(&(declared.kind, declared.name.as_str())).copied();
             if declared.kind == ResourceKind::Datasource {
                 plan.plan_data_source(candidate, declared, before, tables)?;
+            }
+            if declared.kind == ResourceKind::Pipe
+                && !declared.definition.is_empty()
+                && before.is_none_or(|before| before.definition != declared.definition)
+            {
+                plan.new_views.push(declared.name.clone());
             }
             if before != Some(declared) {
                 plan.records.push(declared.clone());

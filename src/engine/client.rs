@@ -103,6 +103,12 @@ impl Query {
         self
     }
 
+    /// Adds the settings with which every block becomes one part in each partition.
+    #[must_use]
+    pub fn with_insert_settings(self) -> Self {
+        INSERT_SETTINGS.iter().fold(self, |query, (name, value)| query.with_setting(name, value))
+    }
+
     /// Adds the settings that the SQL of a project needs.
     #[must_use]
     pub fn with_profile(self) -> Self {
@@ -223,6 +229,20 @@ impl EngineClient {
         self.client()?.query_raw(sql).execute().await.map_err(EngineError::from_client)
     }
 
+    /// Runs a statement that answers nothing, with its settings; gives up after `patience`, and then
+    /// the statement may have happened, or may still happen.
+    pub async fn run(&self, statement: Query, patience: Duration) -> Result<(), EngineError> {
+        let _call = enter(&self.places.others).await?;
+        let mut request = self.client()?.query_raw(&statement.sql);
+        for (name, value) in statement.settings {
+            request = request.with_setting(name, value);
+        }
+        match tokio::time::timeout(patience, request.execute()).await {
+            Ok(outcome) => outcome.map_err(EngineError::from_client),
+            Err(_) => Err(EngineError::Lost(format!("no answer after {patience:?}"))),
+        }
+    }
+
     /// Inserts one block: `statement` is `INSERT INTO … FORMAT name`, `block` its data.
     ///
     /// [`EngineError::Unavailable`] means that nothing was sent, [`EngineError::Lost`] that the
@@ -261,7 +281,7 @@ impl EngineClient {
 
 /// One request is one block is one part, in the order it was sent: the engine's defaults for
 /// asynchronous and deduplicated inserts moved in 26.x, so every one that matters is pinned.
-const INSERT_SETTINGS: [(&str, &str); 9] = [
+const INSERT_SETTINGS: [(&str, &str); 10] = [
     ("session_timezone", "UTC"),
     ("async_insert", "0"),
     ("deduplicate_insert", "disable"),
@@ -270,6 +290,7 @@ const INSERT_SETTINGS: [(&str, &str); 9] = [
     ("min_insert_block_size_rows", "1000000000"),
     ("min_insert_block_size_bytes", "0"),
     ("max_partitions_per_insert_block", "0"),
+    ("use_strict_insert_block_limits", "0"),
     ("input_format_skip_unknown_fields", "0"),
 ];
 

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::auth::{AuthError, TokenProblem};
-use crate::ingest::{BodyError, IngestError, InsertError};
+use crate::ingest::wal::WalError;
+use crate::ingest::{BodyError, IngestError};
 use crate::query::{OutputFormat, QueryError, TemplateError};
 
 /// Where ClickHouse's error code is told.
@@ -151,6 +152,11 @@ impl ApiError {
     fn body(&self) -> Value {
         match self {
             Self::Query(QueryError::Template(error)) => template_body(error),
+            Self::Ingest(IngestError::Refused { counts, .. }) => json!({
+                "error": self.text(),
+                "successful_rows": counts.successful_rows,
+                "quarantined_rows": counts.quarantined_rows,
+            }),
             other => json!({ "error": other.text() }),
         }
     }
@@ -189,12 +195,15 @@ fn ingest_status(error: &IngestError) -> StatusCode {
         }
         IngestError::Body(_) | IngestError::NotForEvents { .. } => StatusCode::BAD_REQUEST,
         IngestError::NotFound { .. } => StatusCode::NOT_FOUND,
-        IngestError::Overloaded { .. }
-        | IngestError::Stopping
-        | IngestError::Insert(InsertError::NotSent { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-        IngestError::Insert(InsertError::Refused { .. } | InsertError::Unknown { .. }) => {
+        IngestError::Log(WalError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        IngestError::Log(WalError::Unknown(_)) | IngestError::NotChanged { .. } => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+        IngestError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        IngestError::Log(_)
+        | IngestError::Overloaded { .. }
+        | IngestError::Behind { .. }
+        | IngestError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table of contents of the API: every route, and the right that it asks for.
 
+pub mod data_sources;
 pub mod descriptions;
 pub mod events;
 pub mod examples;
@@ -22,6 +23,8 @@ pub enum Right {
     Public(&'static str),
     /// Append to the data source of the request.
     Append,
+    /// Make and change data sources.
+    ChangeDataSources,
     /// Read the pipe of the request.
     ReadPipe,
     /// Read every row of everything: a plan shows the SQL of pipes.
@@ -55,6 +58,12 @@ struct Route(Declared, MethodRouter<Rooms>);
 fn table() -> Vec<Route> {
     vec![
         route(MethodFilter::POST, "/v0/events", Right::Append, events::append_events),
+        route(
+            MethodFilter::POST,
+            "/v0/datasources/{name}/truncate",
+            Right::ChangeDataSources,
+            data_sources::truncate,
+        ),
         route(MethodFilter::GET, "/v0/pipes/openapi.json", Right::AnyToken, descriptions::openapi),
         route(MethodFilter::GET, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
         route(MethodFilter::POST, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),

@@ -40,6 +40,12 @@ impl Budget {
 }
 
 impl Admission {
+    /// True where less than half of the budget is left: what can be read again elsewhere should not
+    /// hold its share.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.budget.units.available_permits() < self.budget.limit / UNIT / 2
+    }
+
     /// Takes room for more bytes, or refuses.
     pub fn grow(&mut self, bytes: usize) -> Result<(), IngestError> {
         let overloaded = IngestError::Overloaded { limit: self.budget.limit };

@@ -4,12 +4,16 @@
 //! in ClickHouse's `Native` format (revision 0: no block info in front).
 //! Promise: merging two blocks is one copy per stream, without a look at any value.
 
+pub(super) mod log;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::cell::{Cell, StreamKind, Unfillable, last_offset, push_text, write_varint};
 use crate::schema::types::TupleElement;
 use crate::schema::{ColumnName, DataType};
+
+pub use log::Unreadable;
 
 /// What the blocks of one table have in common: the columns, and the streams that hold them.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -18,7 +22,7 @@ pub(super) struct Layout {
     streams: Vec<StreamKind>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct BlockColumn {
     name: ColumnName,
     declared: Box<str>,

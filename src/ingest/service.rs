@@ -1,21 +1,19 @@
-//! The room's service: events in, rows in the engine.
+//! The room's service: events in, rows in the log and then in the engine.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio::sync::oneshot;
 
 use super::admission::{Admission, Budget};
-use super::batcher::{BatchLimits, Batcher, Delivery, QUEUE};
-use super::error::{IngestError, InsertError};
-use super::{Block, BodyFormat, DecodedBody, Limits, RowPlan};
-use crate::auth::AppendPermit;
-use crate::catalog::{Catalog, DataSource};
+use super::delivery::{Delivery, Sender, Stored};
+use super::error::IngestError;
+use super::{BodyFormat, DecodedBody, Limits, RowPlan};
+use crate::auth::{AppendPermit, TruncatePermit};
+use crate::catalog::{Catalog, DataSource, ResourceName};
 use crate::config;
-use crate::engine::EngineClient;
-use crate::schema::TableName;
 
 /// Bodies above this size are decoded on a thread that may be busy for a while: about half a
 /// millisecond's work.
@@ -24,11 +22,10 @@ const INLINE_BYTES: usize = 64 * 1024;
 /// Takes events for the data sources of one workspace.
 pub struct Ingest {
     catalog: Arc<Catalog>,
-    engine: EngineClient,
+    delivery: Arc<Delivery>,
     limits: Limits,
-    batches: BatchLimits,
+    wait_timeout: Duration,
     budget: Budget,
-    tasks: TaskTracker,
     channels: Mutex<HashMap<String, Arc<Channel>>>,
 }
 
@@ -36,40 +33,49 @@ pub struct Ingest {
 struct Channel {
     data_source: Arc<DataSource>,
     plan: RowPlan,
-    rows: mpsc::Sender<Delivery>,
-    quarantine: mpsc::Sender<Delivery>,
 }
 
 /// What became of the events of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Events in the data source.
+    /// Events for the data source.
     pub successful_rows: usize,
-    /// Events in its quarantine.
+    /// Events for its quarantine.
     pub quarantined_rows: usize,
 }
 
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Its rows are in the log.
+    Log,
+    /// Its rows are in the tables, or the time for that is over.
+    Tables,
+}
+
+/// Where the rows of a request are when it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// In the log, as was asked.
+    Log,
+    /// In the tables.
+    Tables,
+    /// In the log still, after the time to wait was over.
+    LogOnly,
+}
+
 impl Ingest {
-    /// A service whose tasks run on `tasks` and end when it is dropped.
-    pub fn new(
-        catalog: Arc<Catalog>,
-        engine: EngineClient,
-        settings: &config::Ingest,
-        tasks: TaskTracker,
-    ) -> Self {
+    /// A service that hands rows to `delivery`.
+    pub fn new(catalog: Arc<Catalog>, delivery: Arc<Delivery>, settings: &config::Ingest) -> Self {
         let limits = Limits {
             event_bytes: settings.line_bytes.get(),
             depth: settings.depth,
             keys: settings.keys_per_line.get(),
             ..Limits::default()
         };
-        let batches = BatchLimits {
-            rows: settings.batch_rows.get(),
-            bytes: settings.batch_bytes.get(),
-            patience: settings.insert_timeout,
-        };
         let budget = Budget::new(settings.queue_bytes.get());
-        Self { catalog, engine, limits, batches, budget, tasks, channels: Mutex::default() }
+        let wait_timeout = settings.wait_timeout;
+        Self { catalog, delivery, limits, wait_timeout, budget, channels: Mutex::default() }
     }
 
     /// Room for the body of a request, to be grown as the body is read.
@@ -77,27 +83,45 @@ impl Ingest {
         self.budget.admission()
     }
 
-    /// Stores the events of one body; returns when the engine has them.
+    /// Stores the events of one body.
     pub async fn append(
         &self,
         permit: &AppendPermit,
-        body: Bytes,
-        format: BodyFormat,
+        body: (Bytes, BodyFormat),
         admission: Admission,
-    ) -> Result<Counts, IngestError> {
-        let name = permit.data_source();
-        let found = self.catalog.workspace().data_sources.get(name).cloned();
-        let data_source = found.ok_or_else(|| IngestError::NotFound { data_source: name.to_string() })?;
-        let channel = self.channel(data_source)?;
-        let decoded = self.decode(Arc::clone(&channel), body, format).await?;
+        wait: Wait,
+    ) -> Result<(Counts, Reached), IngestError> {
+        let channel = self.channel(self.data_source(permit.data_source())?)?;
+        let decoded = self.decode(Arc::clone(&channel), body.0, body.1).await?;
         let counts =
             Counts { successful_rows: decoded.successful_rows, quarantined_rows: decoded.quarantined_rows };
-        let quarantine = deliver(&channel.quarantine, decoded.quarantine.into_iter().collect());
-        let rows = deliver(&channel.rows, decoded.blocks);
-        let (rows, quarantine) = tokio::join!(rows, quarantine);
-        drop(admission);
-        both(rows, quarantine, counts)?;
-        Ok(counts)
+        let (waiter, stored) = match wait {
+            Wait::Log => (None, None),
+            Wait::Tables => {
+                let (waiter, stored) = oneshot::channel();
+                (Some(waiter), Some(stored))
+            }
+        };
+        let name = channel.data_source.name.as_str();
+        self.delivery.keep(name, &decoded, Sender { admission, waiter }).await?;
+        let Some(stored) = stored else { return Ok((counts, Reached::Log)) };
+        match tokio::time::timeout(self.wait_timeout, stored).await {
+            Ok(Ok(Stored::Whole)) => Ok((counts, Reached::Tables)),
+            Ok(Ok(Stored::Refused { rows, reason })) => Err(refused(counts, rows, reason)),
+            // The time is over, or the server stops: the rows are in the log.
+            Ok(Err(_)) | Err(_) => Ok((counts, Reached::LogOnly)),
+        }
+    }
+
+    /// Removes all rows of a data source.
+    pub async fn truncate(&self, permit: &TruncatePermit) -> Result<(), IngestError> {
+        let data_source = self.data_source(permit.data_source())?;
+        self.delivery.truncate(data_source.name.as_str()).await
+    }
+
+    fn data_source(&self, name: &ResourceName) -> Result<Arc<DataSource>, IngestError> {
+        let found = self.catalog.workspace().data_sources.get(name).cloned();
+        found.ok_or_else(|| IngestError::NotFound { data_source: name.to_string() })
     }
 
     async fn decode(
@@ -126,53 +150,17 @@ impl Ingest {
         let name = data_source.name.to_string();
         let plan = RowPlan::new(&data_source.table.columns)
             .map_err(|reason| IngestError::NotForEvents { data_source: name.clone(), reason })?;
-        let rows = self.start_batcher(&data_source.rows);
-        let quarantine = self.start_batcher(&data_source.quarantine);
-        let channel = Arc::new(Channel { data_source, plan, rows, quarantine });
+        let channel = Arc::new(Channel { data_source, plan });
         channels.insert(name, Arc::clone(&channel));
         Ok(channel)
     }
-
-    fn start_batcher(&self, table: &TableName) -> mpsc::Sender<Delivery> {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let batcher = Batcher { engine: self.engine.clone(), table: table.clone(), limits: self.batches };
-        self.tasks.spawn(batcher.run(queue));
-        sender
-    }
 }
 
-/// Hands blocks to a table's task and waits for the outcome; no blocks, no wait.
-async fn deliver(queue: &mpsc::Sender<Delivery>, blocks: Vec<Block>) -> Result<(), IngestError> {
-    if blocks.is_empty() {
-        return Ok(());
-    }
-    let (done, outcome) = oneshot::channel();
-    queue.send(Delivery { blocks, done }).await.map_err(|_| IngestError::Stopping)?;
-    let stopped = |_| InsertError::Unknown {
-        table: "the data source".to_owned(),
-        reason: "the server stopped in the middle of the insert".to_owned(),
+/// Rows that the engine refused have gone to the quarantine.
+fn refused(counts: Counts, refused: usize, reason: String) -> IngestError {
+    let counts = Counts {
+        successful_rows: counts.successful_rows.saturating_sub(refused),
+        quarantined_rows: counts.quarantined_rows + refused,
     };
-    Ok(outcome.await.map_err(stopped)??)
-}
-
-/// The outcome of a request that wrote to two tables: when one insert failed and the other did
-/// not, part of the request is stored, and no answer may say that nothing was taken.
-fn both(
-    rows: Result<(), IngestError>,
-    quarantine: Result<(), IngestError>,
-    counts: Counts,
-) -> Result<(), IngestError> {
-    let one_stored = |stored: usize, error: IngestError, table: &str| match error {
-        IngestError::Insert(InsertError::Unknown { .. }) => error,
-        other if stored == 0 => other,
-        other => InsertError::Unknown { table: table.to_owned(), reason: other.to_string() }.into(),
-    };
-    match (rows, quarantine) {
-        (Ok(()), Ok(())) => Ok(()),
-        (Err(error), Ok(())) => Err(one_stored(counts.quarantined_rows, error, "the data source")),
-        (Ok(()), Err(error)) => Err(one_stored(counts.successful_rows, error, "the quarantine")),
-        (Err(error @ IngestError::Insert(InsertError::Unknown { .. })), Err(_)) | (Err(_), Err(error)) => {
-            Err(error)
-        }
-    }
+    IngestError::Refused { refused, reason, counts }
 }

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use disk::{Disk, FolderDisk, LogFile};
@@ -51,7 +52,7 @@ pub struct Entry {
     /// What it is about; at most 255 bytes.
     pub topic: Box<str>,
     /// The bytes.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// An entry that is on disk.
@@ -74,40 +75,50 @@ pub use config::{Durability, Wal as Settings};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WalError {
     /// The log holds as much as it may.
-    #[error("the log is full ({limit} bytes are waiting for the engine; wal.max_bytes allows more)")]
+    #[error(
+        "the log is full, {limit} bytes wait for the engine (wal.max_bytes): nothing was taken, send the events again later"
+    )]
     Full {
         /// The limit, in bytes.
         limit: u64,
     },
     /// More entries wait for the disk than may.
-    #[error("too many entries wait for the disk ({limit})")]
+    #[error("too many requests wait for the disk ({limit}): nothing was taken, send the events again later")]
     Busy {
         /// How many may.
         limit: usize,
     },
     /// The disk is full, or nearly.
-    #[error("no space is left for the log (wal.min_free_bytes keeps {floor} bytes free)")]
+    #[error(
+        "no space is left for the log (wal.min_free_bytes keeps {floor} bytes free): nothing was taken, send the events again later"
+    )]
     NoSpace {
         /// The free bytes that are not touched.
         floor: u64,
     },
     /// The entry exceeds what one record holds.
-    #[error("{bytes} bytes are more than one record of the log holds ({MAX_PAYLOAD})")]
+    #[error(
+        "{bytes} bytes are more than one record of the log holds ({MAX_PAYLOAD}): nothing was taken, send the events in several requests"
+    )]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
     /// Two syncs failed in a row: nothing is trusted to this disk until a restart.
-    #[error("the disk under the log has failed: nothing is taken until the server is started again")]
+    #[error(
+        "the disk under the log has failed: nothing was taken, and nothing is until the server is started again"
+    )]
     ReadOnly,
     /// The disk refused, and nothing was kept.
-    #[error("the log cannot be written: {0}")]
+    #[error("the log cannot be written ({0}): nothing was taken, send the events again later")]
     Disk(String),
     /// The disk failed in a way that leaves open whether the entry is kept.
-    #[error("whether the entry is in the log is unknown: {0}")]
+    #[error(
+        "outcome unknown: the events may have been taken or not ({0}); count them before sending them again"
+    )]
     Unknown(String),
     /// The log has been closed.
-    #[error("the log is closed")]
+    #[error("the server is stopping: nothing was taken, send the events again")]
     Closed,
 }
 

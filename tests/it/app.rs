@@ -23,5 +23,6 @@ mod surface;
 mod token_changes;
 mod tokens;
 mod tutorial;
+mod view_steps;
 mod views;
 mod volume;

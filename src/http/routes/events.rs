@@ -11,7 +11,7 @@ use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::{ApiError, Rooms, body};
 use crate::catalog::ResourceName;
-use crate::ingest::{BodyFormat, Counts, IngestError};
+use crate::ingest::{BodyFormat, Counts, IngestError, Reached, Wait};
 
 /// `POST /v0/events?name=…[&wait=true][&format=json]`
 pub(super) async fn append_events(
@@ -28,12 +28,12 @@ pub(super) async fn append_events(
     let permit = token.append(name)?;
     let mut admission = rooms.ingest.admission();
     let events = body::read(&headers, body, &mut admission, rooms.limits).await?;
-    let counts = rooms.ingest.append(&permit, events, format, admission).await?;
-    let status = match query.last("wait") {
-        Some("true" | "1") => StatusCode::OK,
-        _ => StatusCode::ACCEPTED,
+    let wait = match query.last("wait") {
+        Some("true" | "1") => Wait::Tables,
+        _ => Wait::Log,
     };
-    Ok(answer(status, counts))
+    let (counts, reached) = rooms.ingest.append(&permit, (events, format), admission, wait).await?;
+    Ok(answer(counts, reached))
 }
 
 const NAME_MISSING: RequestError = RequestError::ParameterMissing {
@@ -53,8 +53,21 @@ fn body_format(query: &QueryPairs) -> Result<BodyFormat, RequestError> {
     }
 }
 
-fn answer(status: StatusCode, counts: Counts) -> Response {
-    let body =
+/// The counts; whoever waited in vain is told that the rows are safe, so that nobody sends them again.
+fn answer(counts: Counts, reached: Reached) -> Response {
+    let mut body =
         json!({ "successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows });
+    let status = match reached {
+        Reached::Tables => StatusCode::OK,
+        Reached::Log => StatusCode::ACCEPTED,
+        Reached::LogOnly => {
+            body["message"] = IN_THE_LOG.into();
+            StatusCode::ACCEPTED
+        }
+    };
     (status, Json(body)).into_response()
 }
+
+/// Said where a request waited for its rows and the time ran out.
+const IN_THE_LOG: &str =
+    "the events are safe on disk and on their way into the table: do not send them again";

@@ -13,6 +13,8 @@
 //! log's id: bytes that a client sends cannot be a valid record, because nobody outside knows the id.
 //! The length stands there twice, so that a flipped bit in it costs nothing.
 
+use bytes::Bytes;
+
 use super::{Entry, MAX_PAYLOAD};
 
 /// Bytes in front of the first record.
@@ -90,7 +92,7 @@ pub struct Record {
     /// What it is about.
     pub topic: Box<str>,
     /// The bytes.
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// The beginning of a segment.
@@ -147,7 +149,7 @@ impl Header {
 
 /// Appends a record and returns its length; the caller has checked the sizes.
 pub(super) fn encode(log: LogId, sequence: Sequence, entry: &Entry, out: &mut Vec<u8>) -> u32 {
-    let (kind, payload) = (entry.kind, entry.payload.as_slice());
+    let (kind, payload) = (entry.kind, &*entry.payload);
     let topic = &entry.topic.as_bytes()[..entry.topic.len().min(255)];
     let body = LEAST_BODY + topic.len() + payload.len();
     let length = u32::try_from(body).unwrap_or(u32::MAX);
@@ -231,6 +233,6 @@ fn decode_whole(log: LogId, bytes: &[u8]) -> Option<Record> {
         sequence: Sequence(u64::from_le_bytes(*sequence)),
         kind: Kind::of_code(kind)?,
         topic: std::str::from_utf8(topic).ok()?.into(),
-        payload: payload.to_vec(),
+        payload: Bytes::copy_from_slice(payload),
     })
 }

@@ -132,7 +132,7 @@ impl Opening<'_> {
                 let length = u32::try_from(bytes).unwrap_or(u32::MAX);
                 visit(record, Place { segment: number, offset, length });
             }
-            segment.end = scanner.position();
+            segment.end = scanner.end();
             if let Some(limit) = limit.filter(|limit| *limit > expected) {
                 self.damage.lost_records += limit.get() - expected.get();
                 expected = limit;
@@ -229,10 +229,19 @@ fn torn_bytes(file: &dyn LogFile, from: u64, to: u64) -> io::Result<u64> {
     while offset < to {
         let mut piece = vec![0; usize::try_from((to - offset).min(1 << 20)).map_err(io::Error::other)?];
         file.read_at(&mut piece, offset)?;
-        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+        if let Some(last) = last_written(&piece) {
             torn = offset + last as u64 + 1 - from;
         }
         offset += piece.len() as u64;
     }
     Ok(torn)
+}
+
+/// The last byte that is not zero. Whole runs of zeros are compared at once: most of a segment that
+/// was made in advance is nothing else.
+fn last_written(piece: &[u8]) -> Option<usize> {
+    const RUN: usize = 4096;
+    let run = piece.chunks(RUN).rposition(|run| *run != [0; RUN][..run.len()])?;
+    let last = piece[run * RUN..].iter().take(RUN).rposition(|byte| *byte != 0)?;
+    Some(run * RUN + last)
 }

@@ -18,46 +18,72 @@ pub(super) struct Scanner<'a> {
     start: u64,
     /// How much of the buffer has been used.
     used: usize,
+    /// Where the last record ended.
+    end: u64,
 }
+
+/// A run of zeros is passed over in steps of this size.
+const ZEROS: [u8; 4096] = [0; 4096];
 
 impl<'a> Scanner<'a> {
     /// Stands before the first record.
     pub(super) fn new(file: &'a dyn LogFile, log: LogId) -> io::Result<Self> {
         let start = HEADER_BYTES as u64;
-        Ok(Self { file, log, length: file.length()?, buffer: Vec::new(), start, used: 0 })
+        Ok(Self { file, log, length: file.length()?, buffer: Vec::new(), start, used: 0, end: start })
     }
 
-    /// Where the next record would begin.
-    pub(super) fn position(&self) -> u64 {
+    /// Where the last record ended.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    fn position(&self) -> u64 {
         self.start + self.used as u64
     }
 
-    /// The next record with its offset and length, past whatever is no record; `None` at the end:
-    /// then [`Scanner::position`] is where the last record ended.
+    /// The next record with its offset and length, past whatever is no record; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(Record, u64, usize)>> {
-        match self.at(0)? {
-            Some((record, bytes)) => Ok(Some(self.take(record, 0, bytes))),
-            None => self.search(),
+        while self.fill(FRAME_BYTES)? {
+            if let Some((record, bytes)) = self.at_position()? {
+                let offset = self.position();
+                self.used += bytes;
+                self.end = self.position();
+                return Ok(Some((record, offset, bytes)));
+            }
+            self.skip()?;
+        }
+        Ok(None)
+    }
+
+    /// Passes over bytes at which no record begins.
+    fn skip(&mut self) -> io::Result<()> {
+        self.used += 1;
+        loop {
+            if !self.fill(FRAME_BYTES)? {
+                return Ok(());
+            }
+            let rest = &self.buffer[self.used..];
+            // In zeros no record begins: a length and its complement are not both zero.
+            if rest.len() > ZEROS.len() && rest.starts_with(&ZEROS) {
+                self.used += ZEROS.len() - FRAME_BYTES;
+            } else if format::looks_like_a_record(rest) {
+                return Ok(());
+            } else {
+                self.used += 1;
+            }
         }
     }
 
-    fn take(&mut self, record: Record, skipped: usize, bytes: usize) -> (Record, u64, usize) {
-        let offset = self.position() + skipped as u64;
-        self.used += skipped + bytes;
-        (record, offset, bytes)
-    }
-
-    /// The record that begins so many bytes behind the position.
-    fn at(&mut self, ahead: usize) -> io::Result<Option<(Record, usize)>> {
-        self.fill(ahead + FRAME_BYTES)?;
+    /// The record that begins here.
+    fn at_position(&mut self) -> io::Result<Option<(Record, usize)>> {
         loop {
-            match format::decode(self.log, &self.buffer[self.used + ahead..]) {
+            match format::decode(self.log, &self.buffer[self.used..]) {
                 Found::Record(record, bytes) => return Ok(Some((record, bytes))),
                 Found::Nothing => return Ok(None),
                 Found::Partial(needed) => {
-                    if !self.fill(ahead + needed)? {
+                    if !self.fill(needed)? {
                         // The other of the two lengths may still fit what is there.
-                        let rest = format::decode(self.log, &self.buffer[self.used + ahead..]);
+                        let rest = format::decode(self.log, &self.buffer[self.used..]);
                         return Ok(if let Found::Record(record, bytes) = rest {
                             Some((record, bytes))
                         } else {
@@ -67,21 +93,6 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
-    }
-
-    /// Looks for a record behind bytes that are none.
-    fn search(&mut self) -> io::Result<Option<(Record, u64, usize)>> {
-        let mut ahead = 1;
-        while self.fill(ahead + FRAME_BYTES)? {
-            let frame = &self.buffer[self.used + ahead..];
-            if format::looks_like_a_record(frame)
-                && let Some((record, bytes)) = self.at(ahead)?
-            {
-                return Ok(Some(self.take(record, ahead, bytes)));
-            }
-            ahead += 1;
-        }
-        Ok(None)
     }
 
     /// Reads until the buffer holds so many unused bytes; false where the file ends before.

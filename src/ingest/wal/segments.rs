@@ -9,7 +9,7 @@ use super::disk::{Disk, LogFile};
 use super::format::{self, Found, LogId, Record, Sequence};
 
 /// Where a record lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
     /// The segment's number.
     pub(super) segment: u64,

@@ -24,7 +24,7 @@ fn effort() -> u64 {
     std::env::var("ROOST_TORTURE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-type Seen = Vec<(u64, Box<str>, Vec<u8>)>;
+type Seen = Vec<(u64, Box<str>, Bytes)>;
 
 fn open(disk: &SimulatedDisk, segment_bytes: u64) -> (Wal, Seen, Damage) {
     let mut seen = Vec::new();
@@ -34,11 +34,11 @@ fn open(disk: &SimulatedDisk, segment_bytes: u64) -> (Wal, Seen, Damage) {
 }
 
 fn rows(payload: &[u8]) -> Entry {
-    Entry { kind: Kind::Rows, topic: "t".into(), payload: payload.to_vec() }
+    Entry { kind: Kind::Rows, topic: "t".into(), payload: Bytes::copy_from_slice(payload) }
 }
 
 fn control(payload: &[u8]) -> Entry {
-    Entry { kind: Kind::Control, topic: "".into(), payload: payload.to_vec() }
+    Entry { kind: Kind::Control, topic: "".into(), payload: Bytes::copy_from_slice(payload) }
 }
 
 fn fill(wal: &Wal, records: u64) {
@@ -228,7 +228,7 @@ fn rows_beyond_the_queue_are_refused_at_once() {
 fn an_entry_beyond_the_limit_is_refused_alone() {
     let disk = SimulatedDisk::default();
     let (wal, _, _) = open(&disk, 1 << 16);
-    let entry = Entry { payload: vec![0; MAX_PAYLOAD + 1], ..rows(b"") };
+    let entry = Entry { payload: vec![0; MAX_PAYLOAD + 1].into(), ..rows(b"") };
     assert_eq!(wal.append_blocking(entry), Err(WalError::TooLarge { bytes: MAX_PAYLOAD + 1 }));
     wal.append_blocking(rows(b"next")).unwrap();
 }
@@ -353,8 +353,8 @@ fn what_was_refused_is_not_there_after_a_restart() {
 /// What the log has told, by the number in each payload.
 #[derive(Debug, Clone, Default)]
 struct Told {
-    kept: BTreeMap<u64, Vec<u8>>,
-    refused: BTreeSet<Vec<u8>>,
+    kept: BTreeMap<u64, Bytes>,
+    refused: BTreeSet<Bytes>,
 }
 
 /// One life of a log: appends and cuts, with faults, until the power goes.
@@ -386,6 +386,7 @@ impl Life {
         let mut payload = self.dice.below(u64::MAX).to_le_bytes().to_vec();
         payload.resize(8 + usize::try_from(self.dice.below(120)).unwrap(), 1);
         let entry = if self.dice.one_in(4) { control(&payload) } else { rows(&payload) };
+        let payload = Bytes::from(payload);
         let told = Arc::clone(&self.told);
         let note = move |outcome: Result<Appended, WalError>| {
             let mut told = told.lock().unwrap();
@@ -407,7 +408,7 @@ fn crashes(seed: u64, lives: u64) {
     let mut cut = 0;
     for life in 0..lives {
         let (wal, found, damage) = open(&disk, 300);
-        let there: BTreeMap<u64, Vec<u8>> =
+        let there: BTreeMap<u64, Bytes> =
             found.into_iter().map(|(number, _, payload)| (number, payload)).collect();
         for (number, payload) in told.kept.range(cut..) {
             assert_eq!(there.get(number), Some(payload), "seed {seed}, life {life}: {number} ({damage:?})");

@@ -16,21 +16,24 @@ fn folder(pause_milliseconds: &str) -> ServerFolder {
 }
 
 #[tokio::test]
-async fn while_the_engine_is_away_events_and_queries_are_told_to_come_back() {
+async fn while_the_engine_is_away_events_are_kept_and_queries_are_told_to_come_back() {
     let server = folder("3000").start().await;
     let admin = server.admin();
-    server.engine().await.kill();
-    let mut attempt = 0;
-    let refused = eventually("events are refused", async || {
-        attempt += 1;
-        let reply = admin.post("/v0/events?name=load", format!("{{\"id\":{attempt}}}")).await;
-        assert_ne!(reply.status, 202, "nobody has the row");
+    let engine = server.engine().await;
+    engine.kill();
+    within(BACK, "the engine is gone", async || (!engine.is_alive()).then_some(())).await;
+    for id in 1..=3 {
+        let reply = admin
+            .post("/v0/events?name=load", format!("{{\"id\":{id}}}\n{{\"id\":{},\"level\":-1}}", id + 10))
+            .await;
+        assert_eq!((reply.status.as_u16(), reply.counts()), (202, (1, 1)), "the log has the rows");
+    }
+    // A query may have been on its way to the engine that died.
+    let reply = eventually("queries are refused", async || {
+        let reply = admin.get("/v0/pipes/stored.json").await;
         (reply.status == 503).then_some(reply)
-    });
-    let refused = refused.await;
-    assert!(refused.error(503).contains("nothing was taken"), "{}", refused.text);
-    assert!(refused.header("retry-after").parse::<u64>().is_ok());
-    let reply = admin.get("/v0/pipes/stored.json").await;
+    })
+    .await;
     assert!(reply.error(503).contains("engine is not available"), "{}", reply.text);
     assert!(reply.header("retry-after").parse::<u64>().is_ok());
     let reply = admin.post("/v0/tokens?name=made&scope=TOKENS", "").await;
@@ -39,11 +42,64 @@ async fn while_the_engine_is_away_events_and_queries_are_told_to_come_back() {
     assert_eq!(admin.get("/v0/tokens").await.status, 200, "tokens are known without the engine");
     assert_eq!(server.anonymous().get("/v0/health").await.status, 200, "the server itself lives");
 
-    let back = async || (admin.get("/v0/pipes/stored.json").await.status == 200).then_some(());
-    within(BACK, "the engine is back", back).await;
+    // Whoever waits gets the answer when the engine is back.
+    assert_eq!(admin.append("load", "{\"id\":4}").await, (1, 0));
     admin.get("/v0/tokens/made").await.error(403);
-    let stored = admin.rows("stored").await;
-    assert!(!stored.iter().any(|row| row["id"] == attempt), "a refused row is there: {stored:?}");
+    let mut stored: Vec<_> =
+        admin.rows("stored").await.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    stored.sort_unstable();
+    assert_eq!(stored, [1, 2, 3, 4, 11, 12, 13], "each once, and the bad ones in the quarantine");
+}
+
+#[tokio::test]
+async fn a_wait_that_runs_out_says_that_the_rows_are_safe() {
+    let server = folder("3000").with_variable("ROOST__INGEST__WAIT_TIMEOUT_SECONDS", "1").start().await;
+    let admin = server.admin();
+    server.engine().await.kill();
+    let reply = admin.post("/v0/events?name=load&wait=true", "{\"id\":1}").await;
+    assert_eq!((reply.status.as_u16(), reply.counts()), (202, (1, 0)), "{}", reply.text);
+    assert!(
+        reply.text.contains("safe on disk") && reply.text.contains("do not send them again"),
+        "{}",
+        reply.text
+    );
+    let stored = async || {
+        let reply = admin.get("/v0/pipes/stored.json").await;
+        (reply.status == 200 && reply.json()["rows"] == 1).then_some(())
+    };
+    within(BACK, "the row is in the table", stored).await;
+}
+
+#[tokio::test]
+async fn a_full_log_refuses_events_and_takes_them_again_when_the_engine_is_back() {
+    let server = folder("3000")
+        .with_variable("ROOST__WAL__MAX_BYTES", "200000")
+        .with_variable("ROOST__WAL__SEGMENT_BYTES", "50000")
+        .start()
+        .await;
+    let admin = server.admin();
+    let engine = server.engine().await;
+    engine.kill();
+    within(BACK, "the engine is gone", async || (!engine.is_alive()).then_some(())).await;
+    let mut taken = 0;
+    let refused = eventually("the log is full", async || {
+        let lines: Vec<String> = (0..500).map(|row| format!("{{\"id\":{}}}", taken * 500 + row)).collect();
+        let reply = admin.post("/v0/events?name=load", lines.join("\n")).await;
+        taken += u64::from(reply.status == 202);
+        (reply.status != 202).then_some(reply)
+    });
+    let refused = refused.await;
+    assert!(taken > 2, "{taken} requests fit");
+    assert!(refused.error(503).contains("nothing was taken"), "{}", refused.text);
+    assert!(refused.header("retry-after").parse::<u64>().is_ok());
+    let again = async || {
+        let reply = admin.post("/v0/events?name=load&wait=true", format!("{{\"id\":{}}}", u64::MAX)).await;
+        (reply.status == 200).then_some(())
+    };
+    within(BACK, "events are taken again", again).await;
+    let rows = admin.get("/v0/sql?q=SELECT count() AS n, uniq(id) AS ids FROM load FORMAT JSON").await;
+    let expected = taken * 500 + 1;
+    assert_eq!(rows.json()["data"][0]["n"], expected.to_string().parse::<u64>().unwrap(), "{}", rows.text);
 }
 
 #[tokio::test]
@@ -68,6 +124,6 @@ async fn a_frozen_engine_makes_no_false_promise() {
     within(BACK, "the frozen engine is gone", async || (!frozen.is_alive()).then_some(())).await;
     load.progress(10, BACK).await;
     let ledger = load.finish().await;
-    assert!(!ledger.unknown.is_empty(), "rows were on their way to the frozen engine");
+    assert_eq!(ledger.unknown, [0; 0], "the log knows every row");
     ledger.check(&server.admin()).await;
 }

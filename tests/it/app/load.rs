@@ -13,6 +13,8 @@ use crate::harness::{ApiClient, Project, eventually, try_send, within};
 /// Rows of one request; the last of them is a bad one, so that each request writes to two tables.
 const ROWS: u64 = 10;
 const SENDERS: u64 = 4;
+/// Within this time, rows that were acknowledged are in their table, if the engine is there.
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// A data source for the load, and the endpoint that tells what is stored of it.
 pub(super) fn project() -> Project {
@@ -137,10 +139,22 @@ async fn rest() {
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
 
+/// Waits until every row that was acknowledged is in its table: rows reach it in the order of their
+/// requests, so that they are in front of one that is sent last and waited for.
+async fn settle(caller: &ApiClient) {
+    let last = async || {
+        let request = caller.request(reqwest::Method::POST, "/v0/events?name=load&wait=true");
+        let reply = try_send(request.body(format!("{{\"id\":{}}}", u64::MAX))).await.ok()?;
+        (reply.status == 200).then_some(())
+    };
+    within(SETTLED, "every row is in its table", last).await;
+}
+
 impl Ledger {
     /// Compares what the server said with what it holds: every acknowledged row once, no refused
     /// row, and no row of unknown outcome twice.
     pub(super) async fn check(&self, caller: &ApiClient) {
+        settle(caller).await;
         let answer = eventually("the stored rows can be read", async || {
             let reply = caller.get("/v0/pipes/stored.json").await;
             (reply.status == 200).then(|| reply.json())

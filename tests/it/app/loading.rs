@@ -36,10 +36,12 @@ async fn state(home: &Home, app: &TestApp) -> Vec<Value> {
 async fn tables_have_the_engine_and_the_keys_that_the_file_declares() {
     let app = TestApp::start(&Project::clickstream()).await;
     let sql = "SELECT name, engine, partition_key, sorting_key FROM system.tables WHERE database = currentDatabase() ORDER BY name";
-    let keys = |name: &str, partition: &str, sorting: &str| json!({"name": name, "engine": "MergeTree", "partition_key": partition, "sorting_key": sorting});
+    let keys = |name: &str, engine: &str, partition: &str, sorting: &str| json!({"name": name, "engine": engine, "partition_key": partition, "sorting_key": sorting});
     let expected = [
-        keys("clickstream_events", "toYYYYMM(timestamp)", "timestamp, user_id, session_id"),
-        keys("clickstream_events_quarantine", "toYYYYMM(insertion_date)", "insertion_date"),
+        keys("clickstream_events", "MergeTree", "toYYYYMM(timestamp)", "timestamp, user_id, session_id"),
+        keys("clickstream_events_quarantine", "MergeTree", "toYYYYMM(insertion_date)", "insertion_date"),
+        keys("daily_pages", "AggregatingMergeTree", "toYYYYMM(day)", "day, page_url"),
+        keys("daily_pages_quarantine", "MergeTree", "toYYYYMM(insertion_date)", "insertion_date"),
     ];
     assert_eq!(app.query_engine(sql).await, expected);
     let sql = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'clickstream_events' ORDER BY position";
@@ -264,7 +266,7 @@ async fn a_new_file_is_loaded_beside_the_old_ones() {
     drop(app);
     let more = project()
         .data_source("visits", &["id UInt64"])
-        .endpoint("both", "SELECT id FROM hits UNION ALL SELECT id FROM visits ORDER BY id");
+        .endpoint("both", "SELECT id FROM (SELECT id FROM hits UNION ALL SELECT id FROM visits) ORDER BY id");
     let app = home.start(&more).await;
     app.admin().append("visits", r#"{"id":2}"#).await;
     assert_eq!(app.admin().rows("both").await, [json!({"id": 1}), json!({"id": 2})]);

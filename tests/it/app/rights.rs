@@ -6,7 +6,7 @@ use reqwest::Method;
 use roost::http::routes::{Declared, Right, declared};
 use serde_json::json;
 
-use crate::harness::{ApiClient, FAR_FUTURE, Project, TestApp, jwt, send, sign, workspace_of};
+use crate::harness::{ApiClient, FAR_FUTURE, Project, TestApp, eventually, jwt, send, sign, workspace_of};
 
 /// One request to a route, its answer to who may, and the callers who may.
 struct Row {
@@ -111,6 +111,13 @@ fn data_rows() -> Vec<Row> {
             202,
             These(&["admin", "DATASOURCES:CREATE", "DATASOURCES:APPEND:hits", "JWT appends to hits"]),
         ),
+        row(
+            Method::POST,
+            "/v0/datasources/{name}/truncate",
+            ("/v0/datasources/spare/truncate", ""),
+            205,
+            These(&["admin", "DATASOURCES:CREATE"]),
+        ),
         row(Method::GET, "/v0/pipes/{file}", ("/v0/pipes/count_hits.json", ""), 200, readers),
         row(Method::POST, "/v0/pipes/{file}", ("/v0/pipes/count_hits.csv", "a=1"), 200, readers),
         row(Method::GET, "/v0/pipes/openapi.json", ("/v0/pipes/openapi.json", ""), 200, AnyToken),
@@ -177,6 +184,7 @@ fn project() -> Project {
     Project::default()
         .data_source("hits", &["id UInt64"])
         .data_source("other", &["id UInt64"])
+        .data_source("spare", &["id UInt64"])
         .endpoint("count_hits", "SELECT count() AS n FROM hits")
 }
 
@@ -252,6 +260,10 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
             assert!(named.iter().all(is_known), "{named:?}");
         }
     }
+    eventually("the rows of those who were let in are there", async || {
+        (app.rows("hits").await >= 4).then_some(())
+    })
+    .await;
     assert_eq!(app.rows("hits").await, 4, "who was not let in wrote nothing");
 }
 

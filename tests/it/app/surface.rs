@@ -212,7 +212,7 @@ async fn a_client_that_sends_half_a_head_is_cut_off() {
 
 #[tokio::test]
 async fn a_body_that_never_ends_is_answered_in_the_end() {
-    let settings = "server.request_timeout_seconds = 1\ningest.insert_timeout_seconds = 1\n\
+    let settings = "server.request_timeout_seconds = 1\ningest.insert_timeout_seconds = 1\ningest.wait_timeout_seconds = 1\n\
                     query.max_execution_seconds = 1\nquery.queue_timeout_seconds = 1";
     let app = Home::with_settings(settings).start(&project()).await;
     let token = app.admin().token().to_owned();

@@ -54,6 +54,18 @@ async fn the_journey_of_a_user_has_the_posted_event_in_the_envelope_of_tinybird(
 }
 
 #[tokio::test]
+async fn the_materialized_view_counts_pages_by_day_while_events_come_in() {
+    let app = TestApp::start(&Project::clickstream()).await;
+    for _ in 0..3 {
+        app.admin().append("clickstream_events", event("page_view").to_string()).await;
+    }
+    let sql = "SELECT day, page_url, countMerge(events) AS events, uniqMerge(users) AS users FROM daily_pages \
+               GROUP BY day, page_url";
+    let counted = json!({"day": "2026-11-23", "page_url": "/pricing", "events": 3, "users": 1});
+    assert_eq!(app.query_engine(sql).await, [counted]);
+}
+
+#[tokio::test]
 async fn dates_around_and_beside_the_event_decide_whether_the_journey_has_it() {
     let app = TestApp::start(&Project::clickstream()).await;
     app.admin().append("clickstream_events", event("page_view").to_string()).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::{ApiClient, Project, TestApp};
+use crate::harness::{ApiClient, Project, TestApp, eventually};
 
 const REQUESTS: u64 = 100;
 const ROWS: u64 = 1_000;
@@ -74,6 +74,15 @@ async fn post_all(browser: &ApiClient, line: fn(u64) -> String) -> (u64, u64) {
     senders.join_all().await.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
 }
 
+/// Waits until every acknowledged event is in one of its tables.
+async fn delivered(app: &TestApp) {
+    let all = async || {
+        let rows = app.rows("hits").await + app.rows("hits_quarantine").await;
+        (rows == REQUESTS * ROWS).then_some(())
+    };
+    eventually("the acknowledged events are in their tables", all).await;
+}
+
 /// What the endpoint `sums` must answer when exactly these events are stored.
 fn expected_sums(ids: impl Iterator<Item = u64>) -> Vec<serde_json::Value> {
     let mut sums = BTreeMap::<u64, (u64, i64)>::new();
@@ -90,6 +99,7 @@ fn expected_sums(ids: impl Iterator<Item = u64>) -> Vec<serde_json::Value> {
 async fn a_hundred_thousand_events_come_back_exactly() {
     let app = TestApp::start(&project()).await;
     assert_eq!(post_all(&app.admin(), good_line).await, (REQUESTS * ROWS, 0));
+    delivered(&app).await;
     assert_eq!(app.admin().rows("sums").await, expected_sums(0..REQUESTS * ROWS));
     assert_eq!(app.rows("hits_quarantine").await, 0);
 }
@@ -101,6 +111,7 @@ async fn of_a_hundred_thousand_events_exactly_the_bad_ones_are_quarantined() {
     let bad: Vec<u64> = (0..REQUESTS * ROWS).filter(|id| is_bad(*id)).collect();
     let count = bad.len() as u64;
     assert_eq!(post_all(&app.admin(), line).await, (REQUESTS * ROWS - count, count));
+    delivered(&app).await;
     let good = (0..REQUESTS * ROWS).filter(|id| !is_bad(*id));
     assert_eq!(app.admin().rows("sums").await, expected_sums(good));
     let rows = app

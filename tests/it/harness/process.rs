@@ -33,6 +33,13 @@ impl EngineProcess {
         self.signal(Signal::Kill);
     }
 
+    /// `kill -9`, if it still runs.
+    pub(crate) fn kill_if_alive(self) {
+        if let Some(process) = self.look().process(self.0) {
+            process.kill_with(Signal::Kill);
+        }
+    }
+
     /// Stops it from running, without ending it.
     pub(crate) fn freeze(self) {
         self.signal(Signal::Stop);

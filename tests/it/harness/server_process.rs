@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use roost::engine::{EngineClient, Location};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::api::{ApiClient, ServerUrl};
@@ -35,6 +36,34 @@ pub(crate) struct Running {
     child: Child,
     output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// The way to a server's engine past the server, to whichever engine runs.
+#[derive(Clone)]
+pub(crate) struct SideDoor {
+    runtime: PathBuf,
+}
+
+impl SideDoor {
+    /// The engine of the moment, and the database of the workspace; `None` while there is none.
+    pub(crate) async fn open(&self) -> Option<(EngineClient, String)> {
+        let path = self.socket()?;
+        let (_, location) = tokio::sync::watch::channel(Location::Socket { generation: 1, path });
+        let engine = EngineClient::following(location);
+        let sql =
+            "SELECT name FROM system.databases WHERE startsWith(name, 'w_') AND NOT endsWith(name, '_stage')";
+        let found = engine.rows::<serde_json::Value>(sql).await.ok()?;
+        Some((engine, found.first()?["name"].as_str()?.to_owned()))
+    }
+
+    /// The socket that was made last.
+    fn socket(&self) -> Option<PathBuf> {
+        let folders = std::fs::read_dir(&self.runtime).ok()?.flatten();
+        let ours = folders.filter(|entry| entry.file_name().to_string_lossy().starts_with("roost-"));
+        let sockets = ours.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
+        let made = |entry: &std::fs::DirEntry| entry.metadata().and_then(|data| data.modified()).ok();
+        sockets.max_by_key(made).map(|entry| entry.path())
+    }
 }
 
 impl ServerFolder {
@@ -133,6 +162,28 @@ impl ServerProcess {
     pub(crate) async fn start_again(&mut self) {
         self.running = self.folder.run();
         self.wait_until_it_serves().await;
+    }
+
+    /// Starts the server with further variables, and waits for nothing: it may never serve.
+    pub(crate) fn try_start(&mut self, variables: &[(&str, &str)]) {
+        let mut command = self.folder.command(&["serve", "--port", "0"]);
+        command.envs(variables.iter().copied());
+        self.running = Running::start(command);
+    }
+
+    /// True where the process has ended, by itself or not.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.running.child.try_wait().unwrap().is_some()
+    }
+
+    /// The engine's process, if there is one now.
+    pub(crate) fn find_engine(&self) -> Option<EngineProcess> {
+        engine_of(&self.folder.data().join("engine"))
+    }
+
+    /// The way to the engine past the server.
+    pub(crate) fn side_door(&self) -> SideDoor {
+        SideDoor { runtime: self.folder.folder.path().to_owned() }
     }
 
     /// A caller with the admin token of the data directory.

@@ -9,6 +9,7 @@ use roost::app::{App, admin_token};
 use roost::auth::Identity;
 use roost::config::{Config, Flags};
 use roost::engine::{EngineClient, Query};
+use roost::ingest::Journal;
 use roost::{http, server};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -119,7 +120,8 @@ fn serve(
     runtime.block_on(async {
         let identity = Identity::load_or_create(folder).unwrap();
         let admin = admin_token(settings, &identity, folder).unwrap();
-        let app = match App::start(settings, engine, &identity, admin).await {
+        let journal = Journal::open(folder, None, &settings.wal).unwrap();
+        let app = match App::start(settings, (engine, journal), &identity, admin).await {
             Ok(app) => app,
             Err(error) => return drop(started.send(Err(error.to_string()))),
         };
@@ -132,7 +134,7 @@ fn serve(
             tokens: tokens.collect(),
         }));
         server::serve(listener, http::service(app.rooms.clone()), &settings.server, stop).await;
-        app.finish().await;
+        app.finish(settings.server.stop_grace).await;
     });
 }
 

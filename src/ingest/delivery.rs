@@ -1,0 +1,209 @@
+//! Delivery: rows that are in the log reach their tables exactly once, whatever dies.
+//!
+//! In: decoded requests.  Out: an answer when the log has them, another when the tables do.
+//! Promise: each row of the log is put once into the table of its data source or its quarantine,
+//! and into the target of every materialized view that it sets off; a batch is never half there for
+//! good. A row that the engine or a view refuses goes to the quarantine, with the reason.
+//!
+//! How: batches are runs of one data source's requests. Before a batch is put, the log says which
+//! rows it holds, where they go, and the height of each table: its highest block number. After a
+//! death, a partition with a part above that height holds the batch, any other does not.
+//!
+//! `record` is what the log says, `ledger` what follows from it, `journal` both together; `plan`
+//! says where rows go; `feed` and `flusher` close batches, `commit` brings one to its end, `poison`
+//! finds what the engine refuses, `recovery` goes on after a death, `barrier` changes tables in
+//! between, `populate` fills new views from history; `tables` asks the engine.
+
+mod barrier;
+mod commit;
+mod content;
+mod feed;
+mod flusher;
+mod journal;
+mod ledger;
+mod locks;
+mod payload;
+mod plan;
+mod poison;
+mod populate;
+mod record;
+mod recovery;
+mod tables;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::Workspace;
+use crate::clock::Clock;
+use crate::config;
+use crate::engine::EngineClient;
+use crate::ingest::wal::WalError;
+use crate::ingest::{Admission, DecodedBody, IngestError};
+use commit::Committer;
+use feed::{Feed, Feeds, Held};
+use flusher::{BatchLimits, Flusher};
+use locks::Locks;
+use plan::Plans;
+use record::FrozenPlan;
+use tables::Tables;
+
+pub(super) use feed::Stored;
+pub use journal::Journal;
+pub use plan::PlanningError;
+pub use recovery::RecoveryError;
+
+/// Time between two times that what is done is made durable and the log is cut.
+const SYNC_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What all flushers share.
+struct Shared {
+    committer: Committer,
+    limits: BatchLimits,
+    max_age: Duration,
+    is_remote: bool,
+    database: String,
+    plans: ArcSwap<Plans>,
+}
+
+impl Shared {
+    /// Where the rows of a data source go now.
+    fn plan(&self, source: &str) -> Arc<FrozenPlan> {
+        let known = self.plans.load().get(source).cloned();
+        known.unwrap_or_else(|| Arc::new(plan::bare(&self.database, source)))
+    }
+}
+
+/// The way from the log into the tables of one workspace.
+pub struct Delivery {
+    shared: Arc<Shared>,
+    feeds: Feeds,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Who is told that rows are in their tables, and what keeps their bytes in memory until then.
+pub(super) struct Sender {
+    pub(super) admission: Admission,
+    pub(super) waiter: Option<oneshot::Sender<Stored>>,
+}
+
+impl Delivery {
+    /// Brings what was in doubt to its end. The tables are those of the last run: call it before a
+    /// project changes them.
+    pub async fn recover(
+        journal: Journal,
+        engine: EngineClient,
+        settings: &config::Config,
+        database: &str,
+    ) -> Result<Self, RecoveryError> {
+        let tables = Tables { engine, patience: settings.ingest.insert_timeout };
+        let committer = Committer { tables, journal: Arc::new(journal), locks: Arc::new(Locks::default()) };
+        let limits = BatchLimits {
+            rows: settings.ingest.batch_rows.get(),
+            bytes: settings.ingest.batch_bytes.get(),
+            linger: settings.ingest.linger,
+        };
+        let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
+        let shared = Shared {
+            committer,
+            limits,
+            max_age: settings.wal.max_age,
+            is_remote,
+            database: database.to_owned(),
+            plans: ArcSwap::default(),
+        };
+        shared.committer.tables.reset_stages(database).await?;
+        shared.recover().await?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { shared: Arc::new(shared), feeds: Feeds::default(), tasks, stop })
+    }
+
+    /// Delivers by the views of this workspace, what waits first.
+    pub async fn begin(&self, workspace: &Workspace) -> Result<(), PlanningError> {
+        let plans = plan::plans(&self.shared.committer.tables, workspace).await?;
+        self.shared.plans.store(Arc::new(plans));
+        self.populate().await;
+        let journal = &self.shared.committer.journal;
+        let sources = journal.ledger().sources();
+        for source in sources {
+            let bytes = journal.ledger().waiting(&source).map(|waiting| waiting.bytes).sum();
+            self.feed(&source).add_backlog(bytes);
+        }
+        self.tasks.spawn(keep_durable(Arc::clone(&self.shared), self.stop.clone()));
+        Ok(())
+    }
+
+    fn feed(&self, source: &str) -> Arc<Feed> {
+        let start = |feed| {
+            let flusher = Flusher { source: source.to_owned(), feed, shared: Arc::clone(&self.shared) };
+            self.tasks.spawn(flusher.run());
+        };
+        self.feeds.of(source, start)
+    }
+
+    /// Keeps the rows of a request; returns when they are in the log.
+    pub(super) async fn keep(
+        &self,
+        source: &str,
+        body: &DecodedBody,
+        sender: Sender,
+    ) -> Result<(), IngestError> {
+        let arrival = u64::try_from(Clock::System.now().timestamp_millis()).unwrap_or_default();
+        self.refuse_when_old(arrival)?;
+        let payload = payload::encode(body, arrival);
+        let (feed, bytes) = (self.feed(source), payload.len());
+        let (done, kept) = oneshot::channel();
+        let (held_payload, holder) = (payload.clone(), Arc::clone(&feed));
+        let hold = move |sequence| {
+            let Sender { admission, waiter } = sender;
+            // Where memory is short the bytes are read again from the log.
+            let payload = (!admission.is_crowded()).then_some((held_payload, admission));
+            holder.hold(sequence, bytes, Held { payload, waiter });
+        };
+        self.shared.committer.journal.add_rows(source, (payload, arrival), hold, move |outcome| {
+            if outcome.is_ok() {
+                feed.announce();
+            }
+            let _ = done.send(outcome.map(drop));
+        });
+        Ok(kept.await.unwrap_or(Err(WalError::Closed))?)
+    }
+
+    fn refuse_when_old(&self, now: u64) -> Result<(), IngestError> {
+        let limit = self.shared.max_age;
+        let oldest = self.shared.committer.journal.ledger().oldest_arrival();
+        let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest));
+        if Duration::from_millis(age) > limit { Err(IngestError::Behind { limit }) } else { Ok(()) }
+    }
+
+    /// Flushes everything, for at most the grace; what is left is delivered after the next start.
+    pub async fn finish(&self, grace: Duration) {
+        self.feeds.drain();
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!("the engine has not taken every row: the log keeps the rest for the next start");
+            return;
+        }
+        if let Err(error) = self.shared.committer.journal.sync().await {
+            tracing::warn!(%error, "what is done could not be made durable; the next start looks at it again");
+        }
+    }
+}
+
+/// Makes durable what is done, again and again.
+async fn keep_durable(shared: Arc<Shared>, stop: CancellationToken) {
+    let journal = &shared.committer.journal;
+    while stop.run_until_cancelled(tokio::time::sleep(SYNC_INTERVAL)).await.is_some() {
+        if journal.ledger().needs_sync()
+            && let Err(error) = journal.sync().await
+        {
+            tracing::error!(%error, "the log cannot be cut");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One batch on its way into its tables, exactly once.
+//!
+//! First everything is evaluated, then the heights are written down, then one block is put into
+//! each table. What fails before the heights are written has changed nothing; what fails behind them
+//! leaves the batch in doubt, and [`Committer::redo`] puts what is not there yet.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::content::Content;
+use super::journal::{Journal, was_noted};
+use super::ledger::Batch;
+use super::locks::Locks;
+use super::poison::{self, Refusals};
+use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
+use super::tables::{Tables, seen_in, stage_of};
+use crate::engine::EngineError;
+use crate::ingest::wal::{Sequence, WalError};
+
+/// The pause before a failed step is tried again; it doubles up to the second number.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Codes of ClickHouse that say nothing about the rows: memory, disks, time, load, a table that is
+/// being changed, a server that stops. The same rows may be taken later.
+const NOT_ABOUT_ROWS: [u32; 23] = [
+    60, 74, 75, 76, 81, 159, 198, 202, 209, 210, 218, 236, 241, 242, 243, 252, 306, 394, 473, 999, 1000,
+    1001, 1002,
+];
+/// Codes that a smaller batch may avoid.
+const TOO_MUCH: [u32; 3] = [159, 241, 306];
+
+/// What commits batches.
+#[derive(Clone)]
+pub(super) struct Committer {
+    pub(super) tables: Tables,
+    pub(super) journal: Arc<Journal>,
+    pub(super) locks: Arc<Locks>,
+}
+
+/// Why a step did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Undone {
+    /// The engine refuses the rows, in ClickHouse's words.
+    #[error("{0}")]
+    Refused(String),
+    /// The batch asks for more than the engine has.
+    #[error("{0}")]
+    TooMuch(String),
+    /// It has nothing to do with the rows; to be tried again.
+    #[error("{0}")]
+    Later(String),
+}
+
+impl From<EngineError> for Undone {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Exception { code, message } if TOO_MUCH.contains(&code) => Self::TooMuch(message),
+            EngineError::Exception { code, message } if !NOT_ABOUT_ROWS.contains(&code) => {
+                Self::Refused(message)
+            }
+            other => Self::Later(other.to_string()),
+        }
+    }
+}
+
+impl From<WalError> for Undone {
+    fn from(error: WalError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+/// What is put into one table.
+enum Source {
+    /// A block as it came.
+    Block(usize),
+    /// So many rows of the table's stage.
+    Stage(u64),
+}
+
+/// Everything that a batch puts, evaluated.
+pub(super) struct Prepared {
+    puts: Vec<(TableKey, Source)>,
+    pub(super) refusals: Refusals,
+}
+
+impl Prepared {
+    fn tables(&self) -> BTreeSet<TableKey> {
+        self.puts.iter().map(|(table, _)| table.clone()).collect()
+    }
+}
+
+/// Waits longer after each failure.
+pub(super) struct Pause(Duration);
+
+impl Pause {
+    pub(super) fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Committer {
+    /// Commits the rows of some requests as a batch. On an error nothing has happened.
+    pub(super) async fn commit(
+        &self,
+        batch: (BatchId, Sequence),
+        plan: &FrozenPlan,
+        content: &Content,
+    ) -> Result<Refusals, Undone> {
+        let _locks = self.locks.take(plan.tables()).await;
+        self.commit_locked(batch, plan, content).await
+    }
+
+    /// The same for a caller that holds the locks.
+    pub(super) async fn commit_locked(
+        &self,
+        (id, to): (BatchId, Sequence),
+        plan: &FrozenPlan,
+        content: &Content,
+    ) -> Result<Refusals, Undone> {
+        let prepared = self.prepare(plan, content).await?;
+        let heights = self.tables.heights(&prepared.tables()).await?;
+        let freeze = Control::Freeze(Freeze { batch: id.clone(), to, plan: plan.clone(), heights });
+        self.journal.say(freeze).await?;
+        match self.put_all(&prepared, content, &Seen::new()).await {
+            Ok(()) => self.say_done(&id).await,
+            Err(undone) => {
+                tracing::warn!(source = id.source, %undone, "a batch is in doubt");
+                return Ok(self.redo(&id, content).await);
+            }
+        }
+        Ok(prepared.refusals)
+    }
+
+    async fn prepare(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
+        match direct(plan, content) {
+            Some(puts) => Ok(Prepared { puts, refusals: Refusals::default() }),
+            None => self.prepare_stages(plan, content).await,
+        }
+    }
+
+    /// Evaluates a batch in the stages; rows that the engine refuses are moved to the quarantine.
+    async fn prepare_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
+        self.tables.empty_stages(&plan.tables()).await?;
+        let refusals = match self.load_and_evaluate(plan, content).await {
+            Ok(()) => Refusals::default(),
+            Err(Undone::Refused(reason)) => {
+                tracing::warn!(
+                    table = plan.rows.table,
+                    reason,
+                    "the engine refuses rows: they are looked for"
+                );
+                poison::sift(&self.tables, plan, content, reason).await?
+            }
+            Err(other) => return Err(other),
+        };
+        let mut puts = Vec::new();
+        for table in plan.tables() {
+            let rows = self.tables.count_stage(plan, &table).await?;
+            if rows > 0 && !plan.null_tables.contains(&table) {
+                puts.push((table, Source::Stage(rows)));
+            }
+        }
+        Ok(Prepared { puts, refusals })
+    }
+
+    async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content) -> Result<(), Undone> {
+        if let Some(chunk) = &plan.history {
+            self.tables.stage_history(&plan.rows, chunk).await?;
+        }
+        for merged in &content.rows {
+            self.tables.insert_block(&stage_of(&plan.rows), &merged.block).await?;
+        }
+        for merged in &content.quarantine {
+            self.tables.insert_block(&stage_of(&plan.quarantine), &merged.block).await?;
+        }
+        evaluate(&self.tables, plan).await
+    }
+
+    /// Puts what has not been seen, table by table.
+    async fn put_all(&self, prepared: &Prepared, content: &Content, seen: &Seen) -> Result<(), Undone> {
+        for (table, source) in &prepared.puts {
+            let seen = seen.get(table).filter(|partitions| !partitions.is_empty());
+            match (source, seen) {
+                (Source::Block(place), _) => {
+                    let block = content.rows.iter().chain(&content.quarantine).nth(*place);
+                    if let Some(merged) = block {
+                        self.tables.insert_block(table, &merged.block).await?;
+                    }
+                }
+                (Source::Stage(rows), None) => self.tables.put_stage(table, *rows).await?,
+                (Source::Stage(rows), Some(seen)) => self.tables.put_rest(table, *rows, seen).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a batch in doubt to its end, however long it takes. Its tables are locked.
+    pub(super) async fn redo(&self, id: &BatchId, content: &Content) -> Refusals {
+        let mut pause = Pause::new();
+        loop {
+            let Some(batch) = self.journal.ledger().batch(id).cloned() else { return Refusals::default() };
+            match self.redo_once(&batch, content).await {
+                Ok(refusals) => {
+                    self.say_done(id).await;
+                    return refusals;
+                }
+                Err(undone) => {
+                    tracing::warn!(source = id.source, %undone, "a batch stays in doubt");
+                    pause.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn redo_once(&self, batch: &Batch, content: &Content) -> Result<Refusals, Undone> {
+        let seen = self.look(batch).await?;
+        let prepared = self.prepare_stages(&batch.plan, content).await?;
+        let heights = self.tables.heights(&prepared.tables()).await?;
+        self.journal.say(Control::Retry { batch: batch.id.clone(), heights, seen: seen.clone() }).await?;
+        self.put_all(&prepared, content, &seen).await?;
+        Ok(prepared.refusals)
+    }
+
+    /// Where a batch in doubt is, once nothing can change that any more.
+    pub(super) async fn look(&self, batch: &Batch) -> Result<Seen, EngineError> {
+        self.tables.fence(&batch.plan.tables()).await?;
+        let mut parts = self.tables.parts(&batch.plan.kept_tables()).await?;
+        let ledger = self.journal.ledger();
+        parts.retain(|part| was_noted(ledger.parts(), &part.path));
+        Ok(seen_in(&parts, &ledger.evidence(&batch.id), batch.seen.clone()))
+    }
+
+    /// Says that a batch is in its tables. Not being able to say so costs a look at the next start.
+    async fn say_done(&self, id: &BatchId) {
+        if let Err(error) = self.journal.say(Control::Done { batch: id.clone() }).await {
+            tracing::error!(source = id.source, %error, "the log cannot say that a batch is done");
+        }
+    }
+}
+
+/// Evaluates the views of a batch whose rows are in their stages, and every key.
+pub(super) async fn evaluate(tables: &Tables, plan: &FrozenPlan) -> Result<(), Undone> {
+    for step in &plan.steps {
+        // A view without new rows is not set off: a count over nothing would still be a row.
+        if tables.count_stage(plan, &step.source).await? > 0 {
+            tables.evaluate(step).await?;
+        }
+    }
+    for table in plan.keys.keys() {
+        tables.count_stage(plan, table).await?;
+    }
+    Ok(())
+}
+
+/// The puts of a batch that need no stage: one block into each table, and no view.
+fn direct(plan: &FrozenPlan, content: &Content) -> Option<Vec<(TableKey, Source)>> {
+    let simple = plan.steps.is_empty()
+        && plan.history.is_none()
+        && content.rows.len() <= 1
+        && content.quarantine.len() <= 1;
+    if !simple {
+        return None;
+    }
+    let rows = content.rows.iter().map(|_| plan.rows.clone());
+    let tables = rows.chain(content.quarantine.iter().map(|_| plan.quarantine.clone()));
+    let puts = tables.enumerate().map(|(place, table)| (table, Source::Block(place)));
+    Some(puts.filter(|(table, _)| !plan.null_tables.contains(table)).collect())
+}

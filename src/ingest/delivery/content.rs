@@ -1,0 +1,87 @@
+//! The rows of a batch: the requests of one data source, merged. Pure.
+
+use super::payload::Payload;
+use crate::ingest::Block;
+
+/// The rows of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    /// For the data source: one block for each set of columns that requests fill.
+    pub(super) rows: Vec<Merged>,
+    /// For its quarantine.
+    pub(super) quarantine: Vec<Merged>,
+    /// When its first request arrived, in seconds since 1970.
+    pub(super) arrival: u32,
+}
+
+/// Blocks that fill the same columns, as one.
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) block: Block,
+    /// Whose rows they are: a request by its place in the batch, and its number of rows.
+    owners: Vec<(usize, usize)>,
+}
+
+impl Content {
+    /// Merges what the requests of a batch brought, in order.
+    pub(super) fn of(requests: impl IntoIterator<Item = Payload>) -> Self {
+        let mut content = Self::default();
+        for (owner, payload) in requests.into_iter().enumerate() {
+            if owner == 0 {
+                content.arrival = payload.arrival;
+            }
+            payload.rows.into_iter().for_each(|block| add(&mut content.rows, owner, block));
+            payload.quarantine.into_iter().for_each(|block| add(&mut content.quarantine, owner, block));
+        }
+        content
+    }
+}
+
+impl Merged {
+    /// The request that brought a row.
+    pub(super) fn owner(&self, row: usize) -> usize {
+        let mut end = 0;
+        let owner = self.owners.iter().find(|(_, rows)| {
+            end += rows;
+            row < end
+        });
+        owner.map_or(0, |(owner, _)| *owner)
+    }
+}
+
+fn add(merged: &mut Vec<Merged>, owner: usize, block: Block) {
+    let rows = block.rows();
+    let mut left = Some(block);
+    for known in merged.iter_mut() {
+        left = left.and_then(|block| known.block.append(block).err());
+        if left.is_none() {
+            known.owners.push((owner, rows));
+            return;
+        }
+    }
+    merged.extend(left.map(|block| Merged { block, owners: vec![(owner, rows)] }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::fixtures::column;
+    use crate::ingest::{BodyFormat, Limits, RowPlan};
+
+    fn payload(body: &str) -> Payload {
+        let columns = ["a | UInt8 | $.a", "b | UInt8 | $.b | a + 1"];
+        let plan = RowPlan::new(&columns.map(column)).unwrap();
+        let body = plan.decode(body.as_bytes(), BodyFormat::Ndjson, &Limits::default()).unwrap();
+        super::super::payload::decode(&super::super::payload::encode(&body, 1_700_000_000_000)).unwrap()
+    }
+
+    #[test]
+    fn requests_share_a_block_for_each_set_of_columns() {
+        let content = Content::of(["{\"a\":1,\"b\":1}\n{\"a\":2}", "{\"a\":3}\n{\"a\":4}\n{}"].map(payload));
+        assert_eq!((content.quarantine[0].block.rows(), content.arrival), (1, 1_700_000_000));
+        let shapes: Vec<usize> = content.rows.iter().map(|merged| merged.block.rows()).collect();
+        assert_eq!(shapes, [1, 3]);
+        assert_eq!([0, 1, 2].map(|row| content.rows[1].owner(row)), [0, 1, 1]);
+        assert_eq!(content.quarantine[0].owner(0), 1);
+    }
+}

@@ -1,0 +1,179 @@
+//! What waits for one data source's flusher, and when it is due.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::ingest::Admission;
+use crate::ingest::wal::Sequence;
+
+/// What became of the rows of a request that waited for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ingest) enum Stored {
+    /// All are where they were meant to go.
+    Whole,
+    /// The engine refused so many, which are in the quarantine, for this reason.
+    Refused { rows: usize, reason: String },
+}
+
+/// A request whose rows are in the log.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Its payload, unless memory is short: then it is read again from the log.
+    pub(super) payload: Option<(Bytes, Admission)>,
+    /// Who waits for its rows to be in the table.
+    pub(super) waiter: Option<oneshot::Sender<Stored>>,
+}
+
+/// See the head of the file.
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: HashMap<Sequence, Held>,
+    waiters: usize,
+    bytes: usize,
+    /// When the oldest row came that is not in a batch.
+    oldest: Option<Instant>,
+    /// Somebody waits for what is there now, without a request of its own.
+    hurried: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    #[default]
+    Open,
+    /// Everything is to be flushed at once, and nothing more comes.
+    Draining,
+}
+
+/// What a flusher is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Flush what waits.
+    Flush,
+    /// End: nothing waits and nothing more comes.
+    End,
+}
+
+impl Feed {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a request that the ledger is about to know.
+    pub(super) fn hold(&self, sequence: Sequence, bytes: usize, held: Held) {
+        let mut state = self.state();
+        state.waiters += usize::from(held.waiter.is_some());
+        state.bytes += bytes;
+        state.held.insert(sequence, held);
+    }
+
+    /// Says that the ledger knows of new rows.
+    pub(super) fn announce(&self) {
+        self.state().oldest.get_or_insert_with(Instant::now);
+        self.changed.notify_one();
+    }
+
+    /// Notes rows that have waited since before this start.
+    pub(super) fn add_backlog(&self, bytes: usize) {
+        let mut state = self.state();
+        state.bytes += bytes;
+        state.oldest = Some(Instant::now().checked_sub(Duration::from_hours(1)).unwrap_or_else(Instant::now));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Says that everything which the ledger knows is looked at: what is announced later is due again.
+    pub(super) fn begin(&self) {
+        let mut state = self.state();
+        state.oldest = None;
+        state.hurried = false;
+    }
+
+    /// Gives a request to a batch.
+    pub(super) fn take(&self, sequence: Sequence, bytes: usize) -> Held {
+        let mut state = self.state();
+        let held = state.held.remove(&sequence).unwrap_or_default();
+        state.waiters -= usize::from(held.waiter.is_some());
+        state.bytes = state.bytes.saturating_sub(bytes);
+        held
+    }
+
+    /// Flushes what waits now at once.
+    pub(super) fn hurry(&self) {
+        self.state().hurried = true;
+        self.changed.notify_one();
+    }
+
+    /// Flushes everything from now on, and then ends.
+    pub(super) fn drain(&self) {
+        self.state().phase = Phase::Draining;
+        self.changed.notify_one();
+    }
+
+    /// Waits until a batch is due: somebody waits for it, it is full, or its oldest row has waited
+    /// for `linger`.
+    pub(super) async fn due(&self, linger: Duration, full: usize) -> Due {
+        loop {
+            let changed = self.changed.notified();
+            let deadline = {
+                let state = self.state();
+                match (state.oldest, state.phase) {
+                    (None, Phase::Draining) => return Due::End,
+                    (None, Phase::Open) => None,
+                    (Some(_), Phase::Draining) => return Due::Flush,
+                    (Some(oldest), Phase::Open) => {
+                        let deadline = oldest + linger;
+                        if state.hurried
+                            || state.waiters > 0
+                            || state.bytes >= full
+                            || deadline <= Instant::now()
+                        {
+                            return Due::Flush;
+                        }
+                        Some(deadline)
+                    }
+                }
+            };
+            match deadline {
+                Some(deadline) => drop(tokio::time::timeout_at(deadline, changed).await),
+                None => changed.await,
+            }
+        }
+    }
+}
+
+/// The feeds of all data sources.
+#[derive(Default)]
+pub(super) struct Feeds {
+    known: Mutex<HashMap<String, Arc<Feed>>>,
+}
+
+impl Feeds {
+    /// The feed of a data source; `start` begins to flush a new one.
+    pub(super) fn of(&self, source: &str, start: impl FnOnce(Arc<Feed>)) -> Arc<Feed> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(feed) = known.get(source) {
+            return Arc::clone(feed);
+        }
+        let feed = Arc::<Feed>::default();
+        known.insert(source.to_owned(), Arc::clone(&feed));
+        start(Arc::clone(&feed));
+        feed
+    }
+
+    /// Drains all.
+    pub(super) fn drain(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|feed| feed.drain());
+    }
+}

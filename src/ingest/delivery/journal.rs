@@ -1,0 +1,239 @@
+//! The log and the ledger together: what is said is written first, then believed.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::ledger::{Ledger, Machine, Waiting};
+use super::payload;
+use super::record::Control;
+use crate::ingest::wal::{
+    self, Appended, Disk, Entry, FolderDisk, Kind, Place, Record, Sequence, Wal, WalError,
+};
+
+/// The file in which Linux names the present life of the machine.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The log of a data directory, read whole.
+pub struct Journal {
+    pub(super) wal: Wal,
+    ledger: Arc<Mutex<Ledger>>,
+    boot: String,
+    /// What happened to the machine between the last record and this start.
+    machine: Machine,
+    /// The embedded engine's data; `None` where the engine is a server elsewhere.
+    engine_data: Option<PathBuf>,
+}
+
+impl Journal {
+    /// Opens the log of a data directory. After a stop of the machine the parts that are there are
+    /// noted: call it before the engine is started, which begins to merge at once.
+    pub fn open(data: &Path, engine_data: Option<PathBuf>, settings: &wal::Settings) -> io::Result<Self> {
+        let disk = Arc::new(FolderDisk::open(&data.join("wal"))?);
+        Self::open_on(disk, engine_data, settings.clone(), boot_id())
+    }
+
+    fn open_on(
+        disk: Arc<dyn Disk>,
+        engine_data: Option<PathBuf>,
+        settings: wal::Settings,
+        boot: String,
+    ) -> io::Result<Self> {
+        let mut ledger = Ledger::default();
+        let (wal, _) = Wal::open(disk, settings, |record, place| follow(&mut ledger, &record, place))?;
+        let machine = match ledger.boot() {
+            Some(known) if known == boot => Machine::RanOn,
+            None if ledger.window(Machine::Stopped).is_empty() => Machine::RanOn,
+            _ => Machine::Stopped,
+        };
+        let journal = Self { wal, ledger: Arc::new(Mutex::new(ledger)), boot, machine, engine_data };
+        journal.note_parts()?;
+        Ok(journal)
+    }
+
+    /// Notes what parts there are, where that will be evidence: before anything can change them.
+    fn note_parts(&self) -> io::Result<()> {
+        let Some(engine_data) = self.engine_data.as_ref().filter(|_| self.machine == Machine::Stopped) else {
+            return Ok(());
+        };
+        if self.ledger().parts().is_some() {
+            return Ok(());
+        }
+        let directories = part_directories(engine_data)?;
+        let entry = control_entry(&Control::Parts { directories: directories.clone() });
+        let appended = self.wal.append_blocking(entry).map_err(io::Error::other)?;
+        self.ledger().apply(appended.sequence, Control::Parts { directories });
+        Ok(())
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    pub(super) fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// What the log holds now.
+    pub fn usage(&self) -> wal::Usage {
+        self.wal.usage()
+    }
+
+    /// Keeps the rows of a request. Once they are on disk `hold` runs, then the ledger knows them,
+    /// then `then` runs.
+    pub(super) fn add_rows(
+        &self,
+        source: &str,
+        (payload, arrival): (bytes::Bytes, u64),
+        hold: impl FnOnce(Sequence) + Send + 'static,
+        then: impl FnOnce(Result<Appended, WalError>) + Send + 'static,
+    ) {
+        let (ledger, topic, bytes) = (Arc::clone(&self.ledger), Box::<str>::from(source), payload.len());
+        let entry = Entry { kind: Kind::Rows, topic: topic.clone(), payload };
+        let note = move |outcome: Result<Appended, WalError>| {
+            if let Ok(Appended { sequence, place }) = outcome {
+                hold(sequence);
+                let waiting = Waiting { sequence, place, bytes, arrival };
+                ledger.lock().unwrap_or_else(PoisonError::into_inner).add_rows(&topic, waiting);
+            }
+            then(outcome);
+        };
+        self.wal.append_then(entry, Box::new(note));
+    }
+
+    /// Writes a record; when this returns it is on disk and the ledger follows it.
+    pub(super) async fn say(&self, control: Control) -> Result<Sequence, WalError> {
+        let ledger = Arc::clone(&self.ledger);
+        let (done, outcome) = tokio::sync::oneshot::channel();
+        let entry = control_entry(&control);
+        let note = move |outcome: Result<Appended, WalError>| {
+            if let Ok(appended) = &outcome {
+                ledger.lock().unwrap_or_else(PoisonError::into_inner).apply(appended.sequence, control);
+            }
+            let _ = done.send(outcome);
+        };
+        self.wal.append_then(entry, Box::new(note));
+        outcome.await.unwrap_or(Err(WalError::Closed)).map(|appended| appended.sequence)
+    }
+
+    /// Makes everything durable that the engine has written so far, says so, and cuts the log.
+    pub(super) async fn sync(&self) -> Result<(), SyncError> {
+        // The position is taken before the sync begins: what is done while it runs is not covered.
+        let position = self.wal.next_sequence();
+        tracing::debug!(position = position.get(), "a sync begins");
+        self.sync_engine().await?;
+        self.say(Control::Synced { position, boot: self.boot.clone() }).await.map_err(SyncError::Log)?;
+        tracing::debug!(position = position.get(), "a sync is noted");
+        self.wal.cut(self.ledger().cut());
+        Ok(())
+    }
+
+    /// Makes durable what the embedded engine has written; a server elsewhere does so itself.
+    pub(super) async fn sync_engine(&self) -> Result<(), SyncError> {
+        let Some(data) = self.engine_data.clone() else { return Ok(()) };
+        let synced = tokio::task::spawn_blocking(move || sync_file_system(&data)).await;
+        synced.map_err(|_| SyncError::Stopping)?.map_err(SyncError::Disk)
+    }
+}
+
+/// Why not everything is known to be durable.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SyncError {
+    #[error("the disk of the engine cannot be synced: {0}")]
+    Disk(io::Error),
+    #[error(transparent)]
+    Log(WalError),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// Lets the ledger follow a record of an earlier run.
+fn follow(ledger: &mut Ledger, record: &Record, place: Place) {
+    let sequence = record.sequence;
+    let unknown = |error: &dyn std::fmt::Display| {
+        tracing::error!(sequence = sequence.get(), %error, "a record of the log is of an unknown kind: it stays there");
+    };
+    match record.kind {
+        Kind::Rows => match payload::arrival(&record.payload) {
+            Ok(arrival) => {
+                let bytes = record.payload.len();
+                ledger.add_rows(&record.topic, Waiting { sequence, place, bytes, arrival });
+            }
+            Err(error) => unknown(&error),
+        },
+        Kind::Control => match serde_json::from_slice(&record.payload) {
+            Ok(control) => ledger.apply(sequence, control),
+            Err(error) => unknown(&error),
+        },
+    }
+}
+
+fn control_entry(control: &Control) -> Entry {
+    // Plain data always serialises.
+    let payload = serde_json::to_vec(control).unwrap_or_default();
+    Entry { kind: Kind::Control, topic: "".into(), payload: payload.into() }
+}
+
+fn boot_id() -> String {
+    // Elsewhere than on Linux every start counts as one after a stop of the machine.
+    std::fs::read_to_string(BOOT_ID)
+        .map_or_else(|_| uuid::Uuid::new_v4().to_string(), |id| id.trim().to_owned())
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(data: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(std::fs::File::open(data)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_data: &Path) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
+/// The directories of all parts in the engine's data, as `store/abc/<table>/<part>`.
+fn part_directories(engine_data: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let store = engine_data.join("store");
+    for table in
+        folders(&store)?.iter().map(|prefix| folders(prefix)).collect::<io::Result<Vec<_>>>()?.concat()
+    {
+        for part in folders(&table)? {
+            let name = part.strip_prefix(engine_data).ok().and_then(Path::to_str);
+            found.extend(name.map(str::to_owned));
+        }
+    }
+    Ok(found)
+}
+
+fn folders(of: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(of) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let folder = |entry: io::Result<std::fs::DirEntry>| match entry {
+        Ok(entry) => match entry.file_type() {
+            Ok(kind) => Ok(kind.is_dir().then(|| entry.path())),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    entries.filter_map(|entry| folder(entry).transpose()).collect()
+}
+
+/// The end of a part's path that [`part_directories`] would give.
+pub(super) fn directory_of(path: &str) -> Option<&str> {
+    let path = path.trim_end_matches('/');
+    let start = path.rmatch_indices('/').nth(3).map(|(place, _)| place + 1)?;
+    path.get(start..)
+}
+
+/// True where a part was there before the engine was started.
+pub(super) fn was_noted(noted: Option<&BTreeSet<String>>, path: &str) -> bool {
+    noted.is_none_or(|noted| directory_of(path).is_some_and(|directory| noted.contains(directory)))
+}

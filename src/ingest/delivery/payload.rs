@@ -1,0 +1,66 @@
+//! The rows of one request as they lie in the log. Pure.
+//!
+//! ```text
+//! payload   version u8   arrival u64 (milliseconds since 1970)   blocks  { block }   quarantine blocks  { block }
+//! ```
+
+use bytes::Bytes;
+
+use crate::ingest::DecodedBody;
+use crate::ingest::block::{Block, Unreadable, log};
+use crate::ingest::cell::write_varint;
+use crate::schema::quarantine::INSERTION_DATE;
+
+const VERSION: u8 = 1;
+
+/// Rows on their way, as one request brought them.
+#[derive(Debug, Clone)]
+pub(super) struct Payload {
+    /// For the data source.
+    pub(super) rows: Vec<Block>,
+    /// For its quarantine.
+    pub(super) quarantine: Vec<Block>,
+    /// When the request arrived, in seconds since 1970.
+    pub(super) arrival: u32,
+}
+
+/// Encodes what was decoded from a request that arrived at this time.
+pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64) -> Bytes {
+    let bytes: usize = body.blocks.iter().chain(&body.quarantine).map(Block::bytes).sum();
+    let mut out = Vec::with_capacity(bytes + 1024);
+    out.push(VERSION);
+    out.extend(arrival_milliseconds.to_le_bytes());
+    encode_blocks(&body.blocks, &mut out);
+    encode_blocks(body.quarantine.as_slice(), &mut out);
+    out.into()
+}
+
+fn encode_blocks(blocks: &[Block], out: &mut Vec<u8>) {
+    write_varint(blocks.len() as u64, out);
+    for block in blocks {
+        block.encode_for_log(out);
+    }
+}
+
+/// When the request arrived, in milliseconds since 1970.
+pub(super) fn arrival(payload: &[u8]) -> Result<u64, Unreadable> {
+    let (version, rest) = payload.split_first().ok_or(Unreadable)?;
+    let (arrival, _) = rest.split_first_chunk().ok_or(Unreadable)?;
+    if *version == VERSION { Ok(u64::from_le_bytes(*arrival)) } else { Err(Unreadable) }
+}
+
+/// The rows in the data source and in its quarantine.
+pub(super) fn decode(payload: &[u8]) -> Result<Payload, Unreadable> {
+    let arrival = arrival(payload)?;
+    let mut rest = payload.get(9..).ok_or(Unreadable)?;
+    let rows = decode_blocks(&mut rest)?;
+    // The time is the request's, and not that of the insert: a second try gives the same row.
+    let arrival = u32::try_from(arrival / 1000).unwrap_or(u32::MAX);
+    let dated = |block: Block| block.with_constant(INSERTION_DATE, "DateTime", &arrival.to_le_bytes());
+    let quarantine = decode_blocks(&mut rest)?.into_iter().map(dated).collect();
+    Ok(Payload { rows, quarantine, arrival })
+}
+
+fn decode_blocks(bytes: &mut &[u8]) -> Result<Vec<Block>, Unreadable> {
+    (0..log::number(bytes)?).map(|_| Block::decode_from_log(bytes)).collect()
+}

@@ -1,0 +1,208 @@
+//! Where the rows of each data source go: into its table, its quarantine, and the targets of the
+//! materialized views that they set off, chains included.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::record::{FrozenPlan, TableKey, ViewStep};
+use super::tables::{Tables, stage_of};
+use crate::catalog::{DataSource, NodeError, ResourceName, View, Workspace};
+use crate::engine::EngineError;
+use crate::schema::{EngineFamily, Expression, Table};
+
+/// The plans of a workspace, by data source.
+pub(super) type Plans = HashMap<String, Arc<FrozenPlan>>;
+
+/// Why a workspace cannot be written to.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanningError {
+    /// A view that passed all checks cannot be composed.
+    #[error("the materialized view of the pipe {pipe} cannot be composed: {reason}")]
+    View {
+        /// The pipe.
+        pipe: ResourceName,
+        /// Why.
+        reason: Box<NodeError>,
+    },
+    /// The engine was asked about a view.
+    #[error("the engine cannot prepare the materialized view of the pipe {pipe}: {reason}")]
+    Engine {
+        /// The pipe.
+        pipe: ResourceName,
+        /// What it said.
+        reason: EngineError,
+    },
+}
+
+/// Makes the plans of a workspace whose tables are there.
+pub(super) async fn plans(tables: &Tables, workspace: &Workspace) -> Result<Plans, PlanningError> {
+    let mut steps = BTreeMap::new();
+    for (pipe, view) in &workspace.views {
+        if let Some(step) = step(tables, workspace, pipe, view).await? {
+            steps.insert(pipe.clone(), step);
+        }
+    }
+    let plan = |data_source: &DataSource| plan(workspace, data_source, steps.values());
+    let sources = workspace.data_sources.values();
+    Ok(sources.map(|data_source| (data_source.name.to_string(), Arc::new(plan(data_source)))).collect())
+}
+
+/// The plan of a data source whose file is gone: its table, and no view.
+pub(super) fn bare(database: &str, source: &str) -> FrozenPlan {
+    let key = |table: String| TableKey { database: database.to_owned(), table };
+    FrozenPlan {
+        rows: key(source.to_owned()),
+        quarantine: key(format!("{source}{}", crate::schema::quarantine::SUFFIX)),
+        steps: Vec::new(),
+        null_tables: BTreeSet::new(),
+        history: None,
+        keys: BTreeMap::new(),
+    }
+}
+
+async fn step(
+    tables: &Tables,
+    workspace: &Workspace,
+    name: &ResourceName,
+    view: &View,
+) -> Result<Option<ViewStep>, PlanningError> {
+    let Some(pipe) = workspace.pipes.get(name) else { return Ok(None) };
+    let (Some(node), Some(target)) =
+        (pipe.node(view.node.as_str()), workspace.data_sources.get(&view.target))
+    else {
+        return Ok(None);
+    };
+    let source = TableKey::from(&view.source);
+    let staged = workspace.with_table_at(&view.source, &stage_of(&source).name());
+    let composed = staged
+        .compose_uncalled(pipe, node)
+        .map_err(|reason| PlanningError::View { pipe: name.clone(), reason: Box::new(reason) })?;
+    let failed = |reason| PlanningError::Engine { pipe: name.clone(), reason };
+    let target = TableKey::from(&target.rows);
+    tables.empty_stages([&source, &target]).await.map_err(failed)?;
+    let columns = tables.describe(&composed.sql).await.map_err(failed)?;
+    let step = ViewStep { pipe: name.to_string(), sql: composed.sql, columns, source, target };
+    // What a table in memory cannot do (PREWHERE, FINAL) is told at the start, not at the first row.
+    tables.evaluate(&step).await.map_err(failed)?;
+    Ok(Some(step))
+}
+
+/// The steps that rows of a data source set off, each behind those whose target it reads.
+fn plan<'a>(
+    workspace: &Workspace,
+    data_source: &DataSource,
+    all: impl Iterator<Item = &'a ViewStep>,
+) -> FrozenPlan {
+    let (rows, quarantine) = (TableKey::from(&data_source.rows), TableKey::from(&data_source.quarantine));
+    let steps = in_order(reached(&[rows.clone(), quarantine.clone()], all.collect()));
+    let mut plan = FrozenPlan {
+        rows,
+        quarantine,
+        steps,
+        null_tables: BTreeSet::new(),
+        history: None,
+        keys: BTreeMap::new(),
+    };
+    for table in plan.tables() {
+        let Some(known) = workspace.data_sources.values().find(|it| TableKey::from(&it.rows) == table) else {
+            continue;
+        };
+        if known.table.engine.family == EngineFamily::Null {
+            plan.null_tables.insert(table);
+        } else if let Some(keys) = computed_keys(&known.table) {
+            plan.keys.insert(table, keys);
+        }
+    }
+    plan
+}
+
+/// The plan that fills the target of a view from the rows that the view's source has, and the targets
+/// of what that sets off in its turn, but for views that are `new` themselves: those are filled
+/// after it. `None` where no plan holds the view.
+pub(super) fn filling(plans: &Plans, pipe: &str, new: &BTreeSet<String>) -> Option<FrozenPlan> {
+    let own_step = |plan: &FrozenPlan| {
+        let own =
+            |step: &&ViewStep| step.pipe == pipe && [&plan.rows, &plan.quarantine].contains(&&step.source);
+        plan.steps.iter().find(own).cloned()
+    };
+    let (plan, own) = plans.values().find_map(|plan| Some((plan, own_step(plan)?)))?;
+    let old = plan.steps.iter().filter(|step| !new.contains(&step.pipe)).collect();
+    let mut steps = vec![own.clone()];
+    steps.extend(in_order(reached(std::slice::from_ref(&own.target), old)));
+    let mut plan = FrozenPlan { steps, ..(**plan).clone() };
+    if own.source == plan.quarantine {
+        std::mem::swap(&mut plan.rows, &mut plan.quarantine);
+    }
+    // What is history already is not put again.
+    plan.null_tables.extend([plan.rows.clone(), plan.quarantine.clone()]);
+    Some(plan)
+}
+
+/// The steps that new rows in these tables set off, directly or over other steps.
+fn reached<'a>(tables: &[TableKey], mut left: Vec<&'a ViewStep>) -> Vec<&'a ViewStep> {
+    let mut filled: BTreeSet<TableKey> = tables.iter().cloned().collect();
+    let mut reached = Vec::new();
+    loop {
+        let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|step| filled.contains(&step.source));
+        if now.is_empty() {
+            return reached;
+        }
+        filled.extend(now.iter().map(|step| step.target.clone()));
+        reached.extend(now);
+        left = later;
+    }
+}
+
+/// Puts a step behind all that write what it reads. There are no circles: the project was checked.
+fn in_order(mut left: Vec<&ViewStep>) -> Vec<ViewStep> {
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let targets: BTreeSet<&TableKey> = left.iter().map(|step| &step.target).collect();
+        let (ready, later): (Vec<_>, Vec<_>) = left.iter().partition(|step| !targets.contains(&step.source));
+        if ready.is_empty() {
+            break;
+        }
+        ordered.extend(ready.into_iter().cloned());
+        left = later;
+    }
+    ordered
+}
+
+/// The keys that are more than names of columns, as the arguments of a function.
+fn computed_keys(table: &Table) -> Option<String> {
+    let keys = [&table.engine.partition_key, &table.engine.sorting_key];
+    let computed = |key: &&Expression| {
+        key.items().iter().any(|item| !table.columns.iter().any(|column| column.name.as_str() == *item))
+    };
+    let keys: Vec<String> =
+        keys.into_iter().flatten().filter(computed).map(|key| format!("({})", key.as_str())).collect();
+    (!keys.is_empty()).then(|| keys.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(table: &str) -> TableKey {
+        TableKey { database: "d".to_owned(), table: table.to_owned() }
+    }
+
+    fn step(name: &str) -> ViewStep {
+        let (source, target) = name.split_once('>').unwrap();
+        let (source, target) = (key(source), key(target));
+        ViewStep { pipe: name.to_owned(), sql: String::new(), columns: Vec::new(), source, target }
+    }
+
+    fn order(source: &str, steps: &[&str]) -> Vec<String> {
+        let steps: Vec<ViewStep> = steps.iter().map(|name| step(name)).collect();
+        let ordered = in_order(reached(&[key(source)], steps.iter().collect()));
+        ordered.into_iter().map(|step| step.pipe).collect()
+    }
+
+    #[test]
+    fn a_view_follows_every_view_that_fills_what_it_reads() {
+        assert_eq!(order("a", &["b>c", "a>b", "x>b", "a>c", "c>d"]), ["a>b", "a>c", "b>c", "c>d"]);
+        assert_eq!(order("x", &["a>b", "b>c"]), [""; 0]);
+        assert_eq!(order("b", &["a>b", "b>c"]), ["b>c"]);
+    }
+}

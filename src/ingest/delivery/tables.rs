@@ -1,0 +1,360 @@
+//! What delivery asks of the engine: stages, heights, puts.
+//!
+//! A stage is a table in memory with the columns of the real one, in the database
+//! `<database>_stage`. New rows are evaluated there, so that what reaches the real table is one
+//! block whose every value is computed already. Whoever uses the stage of a table holds its lock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::record::{Chunk, FrozenPlan, Heights, Seen, TableKey, ViewStep};
+use crate::engine::{EngineClient, EngineError, Query};
+use crate::ingest::Block;
+use crate::schema::quoting;
+
+/// The pause before the engine is asked again whether an insert still runs.
+const FENCE_PAUSE: Duration = Duration::from_millis(50);
+
+/// The engine's code for `throwIf`: here, that a stage is not what it was.
+const THROWN: u32 = 395;
+/// Begins the text of that error.
+const STAGE_GONE: &str = "roost: the stage is gone";
+
+/// A part of a table, active or not.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Part {
+    pub(super) database: String,
+    pub(super) table: String,
+    pub(super) partition_id: String,
+    pub(super) least: i64,
+    pub(super) most: i64,
+    /// Its directory, absolute.
+    pub(super) path: String,
+}
+
+/// The engine as delivery sees it.
+#[derive(Clone)]
+pub(super) struct Tables {
+    pub(super) engine: EngineClient,
+    /// How long a statement may take.
+    pub(super) patience: Duration,
+}
+
+/// The stage of a table.
+pub(super) fn stage_of(table: &TableKey) -> TableKey {
+    beside(table, "")
+}
+
+/// A table beside the stage of a table, for one purpose.
+fn beside(table: &TableKey, suffix: &str) -> TableKey {
+    TableKey { database: format!("{}_stage", table.database), table: format!("{}{suffix}", table.table) }
+}
+
+/// Where rows lie as they came, while those that the engine refuses are looked for.
+pub(super) fn raw_of(table: &TableKey, number: usize) -> TableKey {
+    beside(table, &format!("__raw_{number}"))
+}
+
+fn scratch_of(table: &TableKey) -> TableKey {
+    beside(table, "__scratch")
+}
+
+fn list(columns: &[String]) -> String {
+    columns.iter().map(|column| quoting::identifier(column)).collect::<Vec<_>>().join(", ")
+}
+
+fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> String {
+    let tuple =
+        |key: &TableKey| format!("({}, {})", quoting::string(&key.database), quoting::string(&key.table));
+    tables.into_iter().map(tuple).collect::<Vec<_>>().join(", ")
+}
+
+impl Tables {
+    async fn command(&self, sql: String) -> Result<(), EngineError> {
+        self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await
+    }
+
+    /// Runs an insert that reads: one thread, so that rows keep their order.
+    async fn insert_select(&self, sql: String) -> Result<(), EngineError> {
+        let query = Query::new(sql, "").with_profile().with_insert_settings().with_setting("max_threads", 1);
+        self.engine.run(query, self.patience).await
+    }
+
+    /// Drops all stages of a database and makes room for new ones.
+    pub(super) async fn reset_stages(&self, database: &str) -> Result<(), EngineError> {
+        let stages = quoting::identifier(&format!("{database}_stage"));
+        self.command(format!("DROP DATABASE IF EXISTS {stages} SYNC")).await?;
+        self.command(format!("CREATE DATABASE {stages} ENGINE = Atomic")).await
+    }
+
+    /// Makes the stages of some tables and empties them.
+    pub(super) async fn empty_stages<'a>(
+        &self,
+        tables: impl IntoIterator<Item = &'a TableKey>,
+    ) -> Result<(), EngineError> {
+        for table in tables {
+            let stage = stage_of(table).name();
+            match self.command(format!("TRUNCATE TABLE {stage} SYNC")).await {
+                Err(EngineError::Exception { code: 60 | 81, .. }) => self.make_stage(table).await?,
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_stage(&self, table: &TableKey) -> Result<(), EngineError> {
+        let stage = stage_of(table);
+        let database = quoting::identifier(&stage.database);
+        self.command(format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")).await?;
+        self.command(format!("CREATE TABLE {} AS {} ENGINE = Memory", stage.name(), table.name())).await
+    }
+
+    /// Inserts a block into a table of any kind.
+    pub(super) async fn insert_block(&self, table: &TableKey, block: &Block) -> Result<(), EngineError> {
+        let columns: Vec<String> = block.columns().map(|(name, _)| name.to_string()).collect();
+        let statement = format!("INSERT INTO {} ({}) FORMAT Native", table.name(), list(&columns));
+        self.engine.insert(&statement, block.encode_native().into(), self.patience).await
+    }
+
+    /// Puts a block, as it came, into a new table in memory.
+    pub(super) async fn make_raw(&self, raw: &TableKey, block: &Block) -> Result<(), EngineError> {
+        self.drop(raw).await?;
+        let column = |(name, declared): (&crate::schema::ColumnName, &str)| {
+            format!("{} {declared}", quoting::identifier(name.as_str()))
+        };
+        let columns: Vec<String> = block.columns().map(column).collect();
+        self.command(format!("CREATE TABLE {} ({}) ENGINE = Memory", raw.name(), columns.join(", "))).await?;
+        self.insert_block(raw, block).await
+    }
+
+    pub(super) async fn drop(&self, table: &TableKey) -> Result<(), EngineError> {
+        self.command(format!("DROP TABLE IF EXISTS {} SYNC", table.name())).await
+    }
+
+    /// Inserts what a query over a raw table gives into the stage of a table.
+    pub(super) async fn stage_from(
+        &self,
+        table: &TableKey,
+        columns: &[String],
+        query: &str,
+    ) -> Result<(), EngineError> {
+        let (stage, columns) = (stage_of(table).name(), list(columns));
+        self.insert_select(format!("INSERT INTO {stage} ({columns}) {query}")).await
+    }
+
+    /// Puts a share of a partition of a table into the table's stage.
+    pub(super) async fn stage_history(&self, table: &TableKey, chunk: &Chunk) -> Result<(), EngineError> {
+        let (name, stage, partition) =
+            (table.name(), stage_of(table).name(), quoting::string(&chunk.partition));
+        let share = match chunk.of {
+            0 | 1 => String::new(),
+            // Of what a row holds, so that it does not depend on where the row lies.
+            of => format!(" AND cityHash64(*) % {of} = {}", chunk.share),
+        };
+        self.insert_select(format!(
+            "INSERT INTO {stage} SELECT * FROM {name} WHERE _partition_id = {partition}{share}"
+        ))
+        .await
+    }
+
+    /// The partitions of a table with the rows in each.
+    pub(super) async fn partitions(&self, table: &TableKey) -> Result<Vec<(String, u64)>, EngineError> {
+        #[derive(Deserialize)]
+        struct Partition {
+            partition_id: String,
+            held: u64,
+        }
+        let sql = format!(
+            "SELECT partition_id, sum(rows) AS held FROM system.parts WHERE active AND (database, table) IN ({}) \
+             GROUP BY partition_id ORDER BY partition_id",
+            tuples([table])
+        );
+        let found: Vec<Partition> = self.engine.rows(sql).await?;
+        Ok(found.into_iter().map(|partition| (partition.partition_id, partition.held)).collect())
+    }
+
+    /// Evaluates a view over the stage of its source into the stage of its target.
+    pub(super) async fn evaluate(&self, step: &ViewStep) -> Result<(), EngineError> {
+        let (stage, columns, sql) = (stage_of(&step.target).name(), list(&step.columns), &step.sql);
+        self.insert_select(format!("INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql})")).await
+    }
+
+    /// The rows in the stage of a table; an error where a key of the table cannot be computed of them.
+    pub(super) async fn count_stage(&self, plan: &FrozenPlan, table: &TableKey) -> Result<u64, EngineError> {
+        #[derive(Deserialize)]
+        struct Count {
+            rows: u64,
+        }
+        let keys =
+            plan.keys.get(table).map(|keys| format!(", sum(ignore({keys})) AS keys")).unwrap_or_default();
+        let sql = format!("SELECT count() AS rows{keys} FROM {}", stage_of(table).name());
+        let counted: Vec<Count> = self.engine.read(Query::new(sql, "").with_profile()).await?;
+        Ok(counted.first().map_or(0, |count| count.rows))
+    }
+
+    /// The heights of tables now.
+    pub(super) async fn heights(&self, tables: &BTreeSet<TableKey>) -> Result<Heights, EngineError> {
+        #[derive(Deserialize)]
+        struct Height {
+            database: String,
+            table: String,
+            most: i64,
+        }
+        let mut heights: Heights = tables.iter().map(|table| (table.clone(), -1)).collect();
+        if tables.is_empty() {
+            return Ok(heights);
+        }
+        // Parts that are not active count on purpose: a part emptied by TTL is listed as such.
+        let sql = format!(
+            "SELECT database, table, toInt64(max(max_block_number)) AS most FROM system.parts \
+             WHERE (database, table) IN ({}) GROUP BY ALL",
+            tuples(tables)
+        );
+        for Height { database, table, most } in self.engine.rows(sql).await? {
+            heights.insert(TableKey { database, table }, most);
+        }
+        Ok(heights)
+    }
+
+    /// All parts of tables, but for patches, which hold no rows of their own.
+    pub(super) async fn parts(&self, tables: &BTreeSet<TableKey>) -> Result<Vec<Part>, EngineError> {
+        if tables.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT database, table, partition_id, toInt64(min_block_number) AS least, \
+             toInt64(max_block_number) AS most, path FROM system.parts \
+             WHERE (database, table) IN ({}) AND NOT startsWith(partition_id, 'patch-')",
+            tuples(tables)
+        );
+        self.engine.rows(sql).await
+    }
+
+    /// Puts all rows of the stage of a table into the table.
+    pub(super) async fn put_stage(&self, table: &TableKey, rows: u64) -> Result<(), EngineError> {
+        let (name, stage) = (table.name(), stage_of(table).name());
+        let put =
+            format!("INSERT INTO {name} SELECT * FROM {stage} WHERE {}", is_whole(&stage_of(table), rows));
+        self.insert_select(put).await.map_err(lost_where_the_stage_is_gone)
+    }
+
+    /// Puts those rows of the stage that belong to partitions where the batch was not seen.
+    pub(super) async fn put_rest(
+        &self,
+        table: &TableKey,
+        rows: u64,
+        seen: &BTreeSet<String>,
+    ) -> Result<(), EngineError> {
+        let scratch = scratch_of(table);
+        self.drop(&scratch).await?;
+        self.command(format!("CREATE TABLE {} AS {}", scratch.name(), table.name())).await?;
+        self.command(format!("SYSTEM STOP MERGES {}", scratch.name())).await?;
+        let (name, stage) = (table.name(), stage_of(table).name());
+        let fill = format!(
+            "INSERT INTO {} SELECT * FROM {stage} WHERE {}",
+            scratch.name(),
+            is_whole(&stage_of(table), rows)
+        );
+        self.insert_select(fill).await.map_err(lost_where_the_stage_is_gone)?;
+        let seen: Vec<String> = seen.iter().map(|partition| quoting::string(partition)).collect();
+        let (from, seen) = (scratch.name(), seen.join(", "));
+        self.insert_select(format!(
+            "INSERT INTO {name} SELECT * FROM {from} WHERE _partition_id NOT IN ({seen})"
+        ))
+        .await?;
+        self.drop(&scratch).await
+    }
+
+    /// Waits until no insert into these tables runs any more, whoever asked for it.
+    pub(super) async fn fence(&self, tables: &[TableKey]) -> Result<(), EngineError> {
+        #[derive(Deserialize)]
+        struct Running {
+            inserts: u64,
+        }
+        let into =
+            |table: &TableKey| format!("position(query, {}) > 0", quoting::string(&table.name().to_string()));
+        let into: Vec<String> = tables.iter().map(into).collect();
+        let sql = format!(
+            "SELECT count() AS inserts FROM system.processes WHERE query_kind = 'Insert' AND ({})",
+            into.join(" OR ")
+        );
+        while self.engine.rows::<Running>(sql.as_str()).await?.iter().any(|running| running.inserts > 0) {
+            tokio::time::sleep(FENCE_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Lets tables be as they are, or be merged again.
+    pub(super) async fn set_merges(
+        &self,
+        verb: &str,
+        tables: &BTreeSet<TableKey>,
+    ) -> Result<(), EngineError> {
+        for table in tables {
+            match self.command(format!("SYSTEM {verb} MERGES {}", table.name())).await {
+                Err(EngineError::Exception { code: 60 | 81, .. }) => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the parts of tables are loaded.
+    pub(super) async fn wait_for_parts(&self, tables: &BTreeSet<TableKey>) -> Result<(), EngineError> {
+        for table in tables {
+            self.command(format!("SYSTEM WAIT LOADING PARTS {}", table.name())).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement of a barrier.
+    pub(super) async fn change(&self, statement: &str) -> Result<(), EngineError> {
+        self.command(statement.to_owned()).await
+    }
+
+    /// The columns that a query gives.
+    pub(super) async fn describe(&self, sql: &str) -> Result<Vec<String>, EngineError> {
+        #[derive(Deserialize)]
+        struct Described {
+            name: String,
+        }
+        let query = Query::new(format!("DESCRIBE TABLE ({sql})"), "").with_profile();
+        Ok(self.engine.read::<Described>(query).await?.into_iter().map(|column| column.name).collect())
+    }
+}
+
+/// True in SQL where a stage still has its rows: an engine that was started anew has lost them, and
+/// to put none would look like success.
+fn is_whole(stage: &TableKey, rows: u64) -> String {
+    format!("(SELECT throwIf(count() != {rows}, '{STAGE_GONE}') FROM {}) = 0", stage.name())
+}
+
+fn lost_where_the_stage_is_gone(error: EngineError) -> EngineError {
+    match error {
+        EngineError::Exception { code: THROWN, message } if message.contains(STAGE_GONE) => {
+            EngineError::Lost(STAGE_GONE.to_owned())
+        }
+        EngineError::Exception { code: code @ (60 | 81), message } if message.contains("_stage") => {
+            EngineError::Lost(format!("{message} ({code})"))
+        }
+        other => other,
+    }
+}
+
+/// The partitions that hold a batch: those where a part meets one of its spans.
+pub(super) fn seen_in(
+    parts: &[Part],
+    evidence: &std::collections::BTreeMap<TableKey, Vec<super::ledger::Span>>,
+    mut seen: Seen,
+) -> Seen {
+    for part in parts {
+        let table = TableKey { database: part.database.clone(), table: part.table.clone() };
+        let spans = evidence.get(&table).into_iter().flatten();
+        if spans.into_iter().any(|span| span.meets(part.least, part.most)) {
+            seen.entry(table).or_default().insert(part.partition_id.clone());
+        }
+    }
+    seen
+}
