@@ -25,8 +25,10 @@ test: lint ## all checks, the integration tests against both kinds of engine
 	$(WITH_ENGINE) && cargo test
 	$(WITH_ENGINE) && ROOST_TEST_ENGINE=remote cargo test --test it
 
-torture: ## hostile SQL, row filters and parameters, fifty times as much as in `make test`
+torture: ## hostile SQL, kills, losses of power and damaged logs, fifty times as much as in `make test`
+	ROOST_TORTURE=50 cargo test --lib wal::
 	$(WITH_ENGINE) && ROOST_TORTURE=50 cargo test --test it gate:: -- --nocapture
+	$(WITH_ENGINE) && ROOST_TORTURE=50 cargo test --test it torture:: -- --nocapture --test-threads 1
 
 lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	cargo fmt --check

@@ -18,32 +18,32 @@ fn given(variable: &str) -> Option<u64> {
 }
 
 /// How many times as much as usual is tried: 1, or what `ROOST_TORTURE` says.
-fn effort() -> u64 {
+pub(crate) fn effort() -> u64 {
     given("ROOST_TORTURE").unwrap_or(1)
 }
 
 /// The seed of what is random: told, so that a failure can be had again.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = given("ROOST_SEED").unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
     tell(format_args!("ROOST_SEED={seed}"));
     seed
 }
 
 #[expect(clippy::print_stdout, reason = "a test's own words are kept with its failure")]
-fn tell(what: std::fmt::Arguments<'_>) {
+pub(crate) fn tell(what: std::fmt::Arguments<'_>) {
     println!("{what}");
 }
 
 /// A small generator of random numbers: xorshift64*.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below `sides`.
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -51,7 +51,7 @@ impl Dice {
         usize::try_from(number).unwrap() % sides
     }
 
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.roll(from.len())]
     }
 }

@@ -22,3 +22,4 @@ mod engine;
 mod gate;
 mod harness;
 mod language;
+mod torture;

@@ -1,0 +1,117 @@
+//! Losses of power: a machine that starts again without what it had not synced.
+//!
+//! Both processes are killed, then every part that came since the last sync began is gone, or damaged,
+//! or there, as if the disk had been written in any order; and the machine has another boot id.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+
+use super::strikes::{Striker, settle, tables};
+use super::writers::Writers;
+use super::{Dice, effort, seed, tell};
+use crate::harness::{ServerProcess, engine_of, within};
+
+/// Losses of a run, times `ROOST_TORTURE`.
+const LOSSES: u64 = 4;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What became of the parts that were not synced.
+#[derive(Debug, Default)]
+struct Tally {
+    gone: u64,
+    damaged: u64,
+    kept: u64,
+}
+
+#[tokio::test]
+async fn losses_of_power_lose_and_double_nothing() {
+    let seed = seed();
+    let mut dice = Dice::new(seed);
+    let striker = Striker::new();
+    let boot = striker.boot_file();
+    std::fs::write(&boot, "first life").unwrap();
+    let folder = striker.server_folder().with_variable("STRIKE_BOOT", boot.to_str().unwrap());
+    let mut server = folder.start().await;
+    let stores = stores(&server).await;
+    let writers = Writers::start(&server.admin(), seed);
+    let mut tally = Tally::default();
+    for number in 0..LOSSES * effort() {
+        tokio::time::sleep(Duration::from_millis(500 + dice.roll(4000) as u64)).await;
+        let engine = server.find_engine();
+        server.kill();
+        engine.into_iter().for_each(crate::harness::EngineProcess::kill_if_alive);
+        let data = server.folder().data().join("engine");
+        within(PATIENCE, "the engine is gone", async || engine_of(&data).is_none().then_some(())).await;
+        let since = last_sync(&server.output_with("").await);
+        for store in &stores {
+            lose(store, since, &mut dice, &mut tally);
+        }
+        std::fs::write(&boot, format!("life {number} after {seed}")).unwrap();
+        server.start_again().await;
+    }
+    let (ledger, truncated) = writers.finish().await;
+    settle(&server).await;
+    let (wrong, events) = tables(&server).await.check(&ledger, &truncated).await;
+    tell(format_args!("{tally:?}; {} requests, {events} events delivered", ledger.len()));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong of {}: {:#?}",
+        wrong.len(),
+        ledger.len(),
+        &wrong[..wrong.len().min(20)]
+    );
+    assert!(tally.gone > 0 && tally.damaged > 0 && tally.kept > 0 && events > 1000);
+}
+
+/// The directories of the workspace's tables.
+async fn stores(server: &ServerProcess) -> Vec<PathBuf> {
+    let sql = "SELECT arrayJoin(data_paths) AS path FROM system.tables WHERE database = currentDatabase()";
+    let rows = tables(server).await.ask(sql).await;
+    rows.iter().map(|row| PathBuf::from(row["path"].as_str().unwrap())).collect()
+}
+
+/// When the last sync began that was noted in the log.
+fn last_sync(output: &str) -> SystemTime {
+    let at = |line: &str| line.rsplit_once("position=").map(|(_, position)| position.trim().to_owned());
+    let noted = output.lines().rev().find(|line| line.contains("a sync is noted")).and_then(at);
+    let begun = |line: &&str| line.contains("a sync begins") && at(line) == noted;
+    let line = output.lines().rev().find(begun).expect("a server syncs when it starts");
+    let time = line.split_whitespace().next().unwrap();
+    DateTime::parse_from_rfc3339(time).unwrap().into()
+}
+
+/// Loses parts of a table that changed since a moment.
+fn lose(store: &Path, since: SystemTime, dice: &mut Dice, tally: &mut Tally) {
+    let Ok(entries) = std::fs::read_dir(store) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_part = entry.path().is_dir()
+            && !["tmp", "delete", "detached", "moving"].iter().any(|it| name.starts_with(it));
+        if !is_part || !changed_since(&entry.path(), since) {
+            continue;
+        }
+        match dice.roll(100) {
+            0..35 => {
+                tally.gone += 1;
+                std::fs::remove_dir_all(entry.path()).unwrap();
+            }
+            35..50 => {
+                tally.damaged += 1;
+                let files: Vec<_> = std::fs::read_dir(entry.path()).unwrap().flatten().collect();
+                std::fs::write(files[dice.roll(files.len())].path(), b"").unwrap();
+            }
+            _ => tally.kept += 1,
+        }
+    }
+}
+
+/// A rename into its place changes a directory as well as a write into it.
+fn changed_since(part: &Path, since: SystemTime) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = part.metadata().unwrap();
+    let changed = SystemTime::UNIX_EPOCH
+        + Duration::new(found.ctime().try_into().unwrap(), found.ctime_nsec().try_into().unwrap());
+    changed >= since
+}
