@@ -14,7 +14,7 @@ use super::ledger::Batch;
 use super::locks::Locks;
 use super::poison::{self, Refusals};
 use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
-use super::tables::{Tables, seen_in, stage_of};
+use super::tables::{Anchor, Tables, seen_in, stage_of};
 use crate::engine::EngineError;
 use crate::ingest::wal::{Sequence, WalError};
 
@@ -75,13 +75,15 @@ impl From<WalError> for Undone {
 enum Source {
     /// A block as it came.
     Block(usize),
-    /// So many rows of the table's stage.
-    Stage(u64),
+    /// The rows of the table's stage, if there are any.
+    Stage,
 }
 
 /// Everything that a batch puts, evaluated.
 pub(super) struct Prepared {
     puts: Vec<(TableKey, Source)>,
+    /// What shows that the stages are still there when they are put.
+    anchor: Option<Anchor>,
     pub(super) refusals: Refusals,
 }
 
@@ -140,14 +142,18 @@ impl Committer {
 
     async fn prepare(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
         match direct(plan, content) {
-            Some(puts) => Ok(Prepared { puts, refusals: Refusals::default() }),
+            Some(puts) => Ok(Prepared { puts, anchor: None, refusals: Refusals::default() }),
             None => self.prepare_stages(plan, content).await,
         }
     }
 
     /// Evaluates a batch in the stages; rows that the engine refuses are moved to the quarantine.
     async fn prepare_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
-        self.tables.empty_stages(&plan.tables()).await?;
+        let mut stages = plan.tables();
+        // The quarantine's is emptied where it is filled.
+        stages
+            .retain(|table| *table != plan.quarantine || !content.quarantine.is_empty() || plan.reads(table));
+        self.tables.empty_stages(&stages).await?;
         let refusals = match self.load_and_evaluate(plan, content).await {
             Ok(()) => Refusals::default(),
             Err(Undone::Refused(reason)) => {
@@ -160,14 +166,41 @@ impl Committer {
             }
             Err(other) => return Err(other),
         };
-        let mut puts = Vec::new();
-        for table in plan.tables() {
-            let rows = self.tables.count_stage(plan, &table).await?;
-            if rows > 0 && !plan.null_tables.contains(&table) {
-                puts.push((table, Source::Stage(rows)));
+        let Some(anchor) = self.anchor(plan, content, &refusals).await? else {
+            return Ok(Prepared { puts: Vec::new(), anchor: None, refusals });
+        };
+        let has_quarantine = !content.quarantine.is_empty() || !refusals.is_empty();
+        let mut tables = plan.tables();
+        tables.retain(|table| {
+            !plan.null_tables.contains(table) && (has_quarantine || *table != plan.quarantine)
+        });
+        let puts = tables.into_iter().map(|table| (table, Source::Stage)).collect();
+        Ok(Prepared { puts, anchor: Some(anchor), refusals })
+    }
+
+    /// A stage with rows in it; `None` where there is none, and so nothing to put. What is in the
+    /// stages of requests is known without asking.
+    async fn anchor(
+        &self,
+        plan: &FrozenPlan,
+        content: &Content,
+        refusals: &Refusals,
+    ) -> Result<Option<Anchor>, Undone> {
+        let known = content.row_count();
+        if known > 0 && refusals.is_empty() {
+            return Ok(Some(Anchor { stage: stage_of(&plan.rows), rows: known }));
+        }
+        let mut tables = vec![&plan.rows];
+        if !content.quarantine.is_empty() || !refusals.is_empty() {
+            tables.push(&plan.quarantine);
+        }
+        for table in tables {
+            let rows = self.tables.count_stage(table).await?;
+            if rows > 0 {
+                return Ok(Some(Anchor { stage: stage_of(table), rows }));
             }
         }
-        Ok(Prepared { puts, refusals })
+        Ok(None)
     }
 
     async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content) -> Result<(), Undone> {
@@ -194,8 +227,10 @@ impl Committer {
                         self.tables.insert_block(table, &merged.block).await?;
                     }
                 }
-                (Source::Stage(rows), None) => self.tables.put_stage(table, *rows).await?,
-                (Source::Stage(rows), Some(seen)) => self.tables.put_rest(table, *rows, seen).await?,
+                (Source::Stage, None) => self.tables.put_stage(table, prepared.anchor.as_ref()).await?,
+                (Source::Stage, Some(seen)) => {
+                    self.tables.put_rest(table, prepared.anchor.as_ref(), seen).await?;
+                }
             }
         }
         Ok(())
@@ -248,15 +283,9 @@ impl Committer {
 /// Evaluates the views of a batch whose rows are in their stages, and every key.
 pub(super) async fn evaluate(tables: &Tables, plan: &FrozenPlan) -> Result<(), Undone> {
     for step in &plan.steps {
-        // A view without new rows is not set off: a count over nothing would still be a row.
-        if tables.count_stage(plan, &step.source).await? > 0 {
-            tables.evaluate(step).await?;
-        }
+        tables.evaluate(step).await?;
     }
-    for table in plan.keys.keys() {
-        tables.count_stage(plan, table).await?;
-    }
-    Ok(())
+    Ok(tables.check_keys(plan).await?)
 }
 
 /// The puts of a batch that need no stage: one block into each table, and no view.

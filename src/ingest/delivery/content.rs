@@ -35,6 +35,11 @@ impl Content {
         }
         content
     }
+
+    /// The number of rows for the data source.
+    pub(super) fn row_count(&self) -> u64 {
+        self.rows.iter().map(|merged| merged.block.rows() as u64).sum()
+    }
 }
 
 impl Merged {

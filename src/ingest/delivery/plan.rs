@@ -168,14 +168,35 @@ fn in_order(mut left: Vec<&ViewStep>) -> Vec<ViewStep> {
     ordered
 }
 
-/// The keys that are more than names of columns, as the arguments of a function.
+/// Functions that take any value of the types that keys have.
+const HARMLESS: [&str; 14] = [
+    "toYYYYMM",
+    "toYYYYMMDD",
+    "toDate",
+    "toYear",
+    "toMonth",
+    "toMonday",
+    "toStartOfDay",
+    "toStartOfHour",
+    "toStartOfMonth",
+    "toStartOfWeek",
+    "toStartOfYear",
+    "cityHash64",
+    "sipHash64",
+    "tuple",
+];
+
+/// The keys that may refuse a value, as the arguments of a function.
 fn computed_keys(table: &Table) -> Option<String> {
-    let keys = [&table.engine.partition_key, &table.engine.sorting_key];
-    let computed = |key: &&Expression| {
-        key.items().iter().any(|item| !table.columns.iter().any(|column| column.name.as_str() == *item))
+    let is_harmless = |item: &&str| {
+        let name = item.split_once('(').map_or(*item, |(function, _)| function.trim());
+        let is_column = table.columns.iter().any(|column| column.name.as_str() == *item);
+        let arguments = item.matches('(').count();
+        is_column || (arguments == 1 && item.ends_with(')') && HARMLESS.contains(&name))
     };
-    let keys: Vec<String> =
-        keys.into_iter().flatten().filter(computed).map(|key| format!("({})", key.as_str())).collect();
+    let keys = [&table.engine.partition_key, &table.engine.sorting_key].into_iter().flatten();
+    let computed = keys.filter(|key| !key.items().iter().all(is_harmless));
+    let keys: Vec<String> = computed.map(|key: &Expression| format!("({})", key.as_str())).collect();
     (!keys.is_empty()).then(|| keys.join(", "))
 }
 
@@ -197,6 +218,31 @@ mod tests {
         let steps: Vec<ViewStep> = steps.iter().map(|name| step(name)).collect();
         let ordered = in_order(reached(&[key(source)], steps.iter().collect()));
         ordered.into_iter().map(|step| step.pipe).collect()
+    }
+
+    #[test]
+    fn keys_that_may_refuse_a_value_are_computed_before() {
+        let table = |partition: &str, sorting: &str| {
+            let key = |text: &str| Expression::parse(text).ok();
+            let columns = ["a UInt8", "d Date"].map(|column| {
+                let (name, data_type) = column.split_once(' ').unwrap();
+                let (name, data_type) =
+                    (crate::schema::ColumnName::new(name), crate::schema::DataType::parse(data_type).ok());
+                crate::schema::Column { name, data_type, json_path: None, default: None, codec: None }
+            });
+            let engine = crate::schema::Engine {
+                partition_key: key(partition),
+                ..crate::schema::Engine::merge_tree(key(sorting))
+            };
+            Table { columns: columns.into(), engine, indexes: Vec::new() }
+        };
+        assert_eq!(computed_keys(&table("toYYYYMM(d)", "a, cityHash64(a), d")), None);
+        assert_eq!(computed_keys(&table("intDiv(100, a)", "a")).as_deref(), Some("(intDiv(100, a))"));
+        assert_eq!(
+            computed_keys(&table("toDate(intDiv(1, a))", "a")).as_deref(),
+            Some("(toDate(intDiv(1, a)))")
+        );
+        assert_eq!(computed_keys(&table("a % 3", "a, d")).as_deref(), Some("(a % 3)"));
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Refusals {
         self.by_request.get(&request)
     }
 
+    /// True where nothing was moved.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_request.is_empty()
+    }
+
     fn add(&mut self, request: usize, reason: &str) {
         let refused = || Refused { rows: 0, reason: reason.to_owned() };
         self.by_request.entry(request).or_insert_with(refused).rows += 1;

@@ -121,6 +121,11 @@ impl FrozenPlan {
         tables
     }
 
+    /// True where a view reads the new rows of this table.
+    pub(super) fn reads(&self, table: &TableKey) -> bool {
+        self.steps.iter().any(|step| step.source == *table)
+    }
+
     /// Those of them that keep rows, and so have parts.
     pub(super) fn kept_tables(&self) -> BTreeSet<TableKey> {
         self.tables().into_iter().filter(|table| !self.null_tables.contains(table)).collect()

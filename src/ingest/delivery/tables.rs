@@ -175,23 +175,39 @@ impl Tables {
         Ok(found.into_iter().map(|partition| (partition.partition_id, partition.held)).collect())
     }
 
-    /// Evaluates a view over the stage of its source into the stage of its target.
+    /// Evaluates a view over the stage of its source into the stage of its target. Without new rows
+    /// it is not set off: a count over nothing would still be a row.
     pub(super) async fn evaluate(&self, step: &ViewStep) -> Result<(), EngineError> {
         let (stage, columns, sql) = (stage_of(&step.target).name(), list(&step.columns), &step.sql);
-        self.insert_select(format!("INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql})")).await
+        let source = stage_of(&step.source).name();
+        let insert = format!(
+            "INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql}) WHERE (SELECT count() FROM {source}) > 0"
+        );
+        self.insert_select(insert).await
     }
 
-    /// The rows in the stage of a table; an error where a key of the table cannot be computed of them.
-    pub(super) async fn count_stage(&self, plan: &FrozenPlan, table: &TableKey) -> Result<u64, EngineError> {
+    /// The rows in the stage of a table.
+    pub(super) async fn count_stage(&self, table: &TableKey) -> Result<u64, EngineError> {
         #[derive(Deserialize)]
         struct Count {
             rows: u64,
         }
-        let keys =
-            plan.keys.get(table).map(|keys| format!(", sum(ignore({keys})) AS keys")).unwrap_or_default();
-        let sql = format!("SELECT count() AS rows{keys} FROM {}", stage_of(table).name());
-        let counted: Vec<Count> = self.engine.read(Query::new(sql, "").with_profile()).await?;
+        let sql = format!("SELECT count() AS rows FROM {}", stage_of(table).name());
+        let counted: Vec<Count> = self.engine.rows(sql).await?;
         Ok(counted.first().map_or(0, |count| count.rows))
+    }
+
+    /// An error where a key of a table cannot be computed of the rows in its stage.
+    pub(super) async fn check_keys(&self, plan: &FrozenPlan) -> Result<(), EngineError> {
+        if plan.keys.is_empty() {
+            return Ok(());
+        }
+        let check = |(table, keys): (&TableKey, &String)| {
+            format!("SELECT sum(ignore({keys})) AS keys FROM {}", stage_of(table).name())
+        };
+        let checks: Vec<String> = plan.keys.iter().map(check).collect();
+        let query = Query::new(checks.join(" UNION ALL "), "").with_profile();
+        self.engine.read::<serde_json::Value>(query).await.map(drop)
     }
 
     /// The heights of tables now.
@@ -233,10 +249,13 @@ impl Tables {
     }
 
     /// Puts all rows of the stage of a table into the table.
-    pub(super) async fn put_stage(&self, table: &TableKey, rows: u64) -> Result<(), EngineError> {
+    pub(super) async fn put_stage(
+        &self,
+        table: &TableKey,
+        anchor: Option<&Anchor>,
+    ) -> Result<(), EngineError> {
         let (name, stage) = (table.name(), stage_of(table).name());
-        let put =
-            format!("INSERT INTO {name} SELECT * FROM {stage} WHERE {}", is_whole(&stage_of(table), rows));
+        let put = format!("INSERT INTO {name} SELECT * FROM {stage}{}", holds(anchor));
         self.insert_select(put).await.map_err(lost_where_the_stage_is_gone)
     }
 
@@ -244,7 +263,7 @@ impl Tables {
     pub(super) async fn put_rest(
         &self,
         table: &TableKey,
-        rows: u64,
+        anchor: Option<&Anchor>,
         seen: &BTreeSet<String>,
     ) -> Result<(), EngineError> {
         let scratch = scratch_of(table);
@@ -252,11 +271,7 @@ impl Tables {
         self.command(format!("CREATE TABLE {} AS {}", scratch.name(), table.name())).await?;
         self.command(format!("SYSTEM STOP MERGES {}", scratch.name())).await?;
         let (name, stage) = (table.name(), stage_of(table).name());
-        let fill = format!(
-            "INSERT INTO {} SELECT * FROM {stage} WHERE {}",
-            scratch.name(),
-            is_whole(&stage_of(table), rows)
-        );
+        let fill = format!("INSERT INTO {} SELECT * FROM {stage}{}", scratch.name(), holds(anchor));
         self.insert_select(fill).await.map_err(lost_where_the_stage_is_gone)?;
         let seen: Vec<String> = seen.iter().map(|partition| quoting::string(partition)).collect();
         let (from, seen) = (scratch.name(), seen.join(", "));
@@ -325,10 +340,20 @@ impl Tables {
     }
 }
 
-/// True in SQL where a stage still has its rows: an engine that was started anew has lost them, and
-/// to put none would look like success.
-fn is_whole(stage: &TableKey, rows: u64) -> String {
-    format!("(SELECT throwIf(count() != {rows}, '{STAGE_GONE}') FROM {}) = 0", stage.name())
+/// A stage that holds so many rows, which shows that all stages are what they were: an engine that
+/// was started anew has lost them, and to put none would look like success.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    pub(super) stage: TableKey,
+    pub(super) rows: u64,
+}
+
+/// A condition in SQL that throws where the anchor does not hold.
+fn holds(anchor: Option<&Anchor>) -> String {
+    let condition = |Anchor { stage, rows }: &Anchor| {
+        format!(" WHERE (SELECT throwIf(count() != {rows}, '{STAGE_GONE}') FROM {}) = 0", stage.name())
+    };
+    anchor.map(condition).unwrap_or_default()
 }
 
 fn lost_where_the_stage_is_gone(error: EngineError) -> EngineError {
