@@ -142,6 +142,23 @@ fn records_are_matched_except_for_the_listed_differences() {
 }
 
 #[test]
+fn every_difference_stands_in_the_page_on_compatibility() {
+    const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/COMPATIBILITY.md"));
+    let (listed, page) = (differences(), without_spaces(PAGE));
+    let records = RECORDS.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+    for record in records.filter(|record| listed.contains_key(record["id"].as_str().unwrap())) {
+        let template = record["template"].as_str().unwrap().replace('|', "\\|");
+        let line = without_spaces(&format!("| `{template}` | `{}` |", record["params"]));
+        assert!(page.contains(&line), "missing in docs/COMPATIBILITY.md: {line}");
+    }
+}
+
+/// Texts are compared as they are but for spaces, which the page puts between parameters.
+fn without_spaces(text: &str) -> String {
+    text.replace(' ', "")
+}
+
+#[test]
 fn every_difference_has_a_reason_and_there_are_few() {
     let listed = differences();
     assert!(listed.values().all(|reason| reason.len() > 20));
