@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::files::ProjectFile;
 use super::rehearsal::Finding;
 use super::views::{InferredTarget, ViewPlace};
-use super::{Problems, names, views};
+use super::{Problems, names, parallel, views};
 use crate::catalog::model::Publication;
 use crate::catalog::{
     DataSource, Node, Pipe, ProjectToken, ResourceKind, ResourceName, ResourceState, Scope, StoredResource,
@@ -56,8 +56,13 @@ impl Candidate {
         for file in project.datasources.values() {
             candidate.add_data_source(&file.definition, problems.sources().get(file.source));
         }
-        for file in project.pipes.values() {
-            if let Some(pipe) = pipe(&file.definition, file.source, &mut problems) {
+        let pipe_files: Vec<_> = project.pipes.values().collect();
+        let compiled = parallel::map(&pipe_files, |file| pipe(&file.definition, file.source));
+        for (file, (pipe, found)) in pipe_files.into_iter().zip(compiled) {
+            for problem in found {
+                problems.add(problem);
+            }
+            if let Some(pipe) = pipe {
                 candidate.add_pipe(pipe, &file.definition, problems.sources().get(file.source));
             }
         }
@@ -195,16 +200,20 @@ fn assemble(files: &[ProjectFile], options: &datafile::Options) -> (Project, Pro
     (project, Problems::new(sources, found))
 }
 
-/// A pipe with its templates compiled; `None` where one of them is broken.
-fn pipe(definition: &PipeDefinition, source: SourceId, problems: &mut Problems) -> Option<Pipe> {
-    let mut nodes = Vec::new();
+/// A pipe with its templates compiled, `None` where one of them is broken; and what is odd in it.
+fn pipe(definition: &PipeDefinition, source: SourceId) -> (Option<Pipe>, Vec<Diagnostic>) {
+    let (mut nodes, mut problems) = (Vec::new(), Vec::new());
     for node in &definition.nodes {
-        warn_about_kind(node, source, problems);
+        problems.extend(warning_about_kind(node, source));
         match Template::compile(node.sql.as_str()) {
             Ok(template) => nodes.push(described(node, template)),
-            Err(error) => problems.add(template_problem(node, source, &error)),
+            Err(error) => problems.push(template_problem(node, source, &error)),
         }
     }
+    (assembled(definition, nodes), problems)
+}
+
+fn assembled(definition: &PipeDefinition, nodes: Vec<Node>) -> Option<Pipe> {
     let (output, publication) = match definition.publication() {
         Visible::Endpoint(node) | Visible::LastNode(node) => (Some(node), Publication::Endpoint),
         Visible::Nothing => (None, Publication::Nobody),
@@ -226,17 +235,15 @@ fn described(node: &datafile::pipe::Node, template: Template) -> Node {
 }
 
 /// Kinds of nodes that are read, checked, and not run by this version.
-fn warn_about_kind(node: &datafile::pipe::Node, source: SourceId, problems: &mut Problems) {
+fn warning_about_kind(node: &datafile::pipe::Node, source: SourceId) -> Option<Diagnostic> {
     let kind = match &node.kind {
-        NodeKind::Standard | NodeKind::Endpoint | NodeKind::Materialized(_) => return,
+        NodeKind::Standard | NodeKind::Endpoint | NodeKind::Materialized(_) => return None,
         NodeKind::Copy(_) => "copy",
         NodeKind::Sink(_) => "sink",
     };
     let message = format!("nodes with TYPE {kind} are not run by this version");
-    problems.add(
-        Diagnostic::warning("not-run", source, node.span, message)
-            .with_help("the node is read and checked; nothing is written by it"),
-    );
+    let warning = Diagnostic::warning("not-run", source, node.span, message);
+    Some(warning.with_help("the node is read and checked; nothing is written by it"))
 }
 
 fn template_problem(node: &datafile::pipe::Node, source: SourceId, error: &TemplateError) -> Diagnostic {

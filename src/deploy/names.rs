@@ -6,11 +6,12 @@
 
 use std::collections::HashSet;
 
-use super::Problems;
 use super::files::ProjectFile;
+use super::{Problems, parallel};
 use crate::catalog::{NodeError, Pipe, Workspace};
+use crate::datafile::PipeDefinition;
 use crate::datafile::pipe::Node;
-use crate::datafile::project::{Project, Role};
+use crate::datafile::project::{Project, Resource, Role};
 use crate::sql::Situation;
 use crate::sql::compose::ComposeError;
 use crate::syntax::{Diagnostic, SourceId, Span};
@@ -27,15 +28,17 @@ pub(super) fn check(
     problems: &mut Problems,
 ) {
     let declared = declared(files);
-    for found in project.pipes.values() {
-        let Some(pipe) = workspace.pipes.get(&found.definition.name) else { continue };
-        for node in &found.definition.nodes {
-            if let Some(error) = node_error(workspace, pipe, node)
-                && !names_any(&error, &declared)
-            {
-                problems.add(diagnostic(node, found.source, &error));
-            }
-        }
+    let pipes: Vec<_> = project.pipes.values().collect();
+    let check = |found: &&Resource<PipeDefinition>| {
+        let Some(pipe) = workspace.pipes.get(&found.definition.name) else { return Vec::new() };
+        let problem = |node| {
+            let error = node_error(workspace, pipe, node).filter(|error| !names_any(error, &declared))?;
+            Some(diagnostic(node, found.source, &error))
+        };
+        found.definition.nodes.iter().filter_map(problem).collect()
+    };
+    for problem in parallel::map(&pipes, check).into_iter().flatten() {
+        problems.add(problem);
     }
 }
 
