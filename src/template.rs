@@ -64,7 +64,17 @@ struct Program {
 enum Source {
     /// It is printed as it is.
     Plain(String),
-    Templated,
+    /// It has so many bytes.
+    Templated(usize),
+}
+
+impl Source {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Plain(sql) => sql.len(),
+            Self::Templated(bytes) => *bytes,
+        }
+    }
 }
 
 /// What a template was rendered to.
@@ -98,13 +108,13 @@ impl Template {
         let parsed = parser::parse(body, offset)?;
         let scope = Scope::of(&parsed.body);
         let inventory = Inventory::new(parsed.scans)?;
-        let program = Program { source: Source::Templated, body: parsed.body, scope, inventory };
+        let program = Program { source: Source::Templated(sql.len()), body: parsed.body, scope, inventory };
         Ok(Self { program: Arc::new(program) })
     }
 
     /// True for SQL that is a template.
     pub fn is_dynamic(&self) -> bool {
-        matches!(self.program.source, Source::Templated)
+        matches!(self.program.source, Source::Templated(_))
     }
 
     /// What the template says about its parameters: once for every tag that mentions one.

@@ -1,7 +1,6 @@
 //! What a request sends.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use serde_json::{Map, Value as Json};
 
 /// The parameters of one request, by name.
@@ -64,6 +63,16 @@ impl Arguments {
     /// The value of a parameter, if it was sent.
     pub fn get(&self, name: &str) -> Option<&ArgumentValue> {
         self.values.get(name)
+    }
+
+    /// How many parameters there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True where nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// All names with their values, in no order.

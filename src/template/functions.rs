@@ -1,5 +1,9 @@
 //! The functions that templates call: those of the template language, and Python's.
 
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
+
 use super::fault::{Fault, Outcome};
 use super::machine::Machine;
 use super::python::tree::Name;
@@ -106,12 +110,20 @@ static BUILTINS: &[Function] = functions! {
 
 /// The function of the template language with this name.
 pub(super) fn template_function(name: &str) -> Option<&'static Function> {
-    TEMPLATE_FUNCTIONS.iter().find(|function| function.name == name)
+    static BY_NAME: LazyLock<ByName> = LazyLock::new(|| by_name(TEMPLATE_FUNCTIONS));
+    BY_NAME.get(name).copied()
 }
 
 /// The function of Python's with this name.
 pub(super) fn builtin(name: &str) -> Option<&'static Function> {
-    BUILTINS.iter().find(|function| function.name == name)
+    static BY_NAME: LazyLock<ByName> = LazyLock::new(|| by_name(BUILTINS));
+    BY_NAME.get(name).copied()
+}
+
+type ByName = HashMap<&'static str, &'static Function>;
+
+fn by_name(functions: &'static [Function]) -> ByName {
+    functions.iter().map(|function| (function.name, function)).collect()
 }
 
 impl Given {

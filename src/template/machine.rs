@@ -1,9 +1,9 @@
 //! Runs a template: a walk over its tree with variables, an output and a meter.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use serde_json::{Map, Value as Json};
 
 use super::Program;
@@ -23,6 +23,9 @@ mod call;
 mod comprehension;
 mod expression;
 mod request;
+
+/// Bytes that the values of a request add to a text, usually.
+const ROOM_FOR_VALUES: usize = 128;
 
 /// How deep expressions may be entered, calls of lambdas included.
 const MAX_DEPTH: usize = 250;
@@ -79,14 +82,20 @@ impl<'t> Machine<'t> {
             depth: 0,
             line: 1,
             span: Span::default(),
-            output: String::new(),
+            output: String::with_capacity(program.source.bytes() + ROOM_FOR_VALUES),
             settings: Map::new(),
             secrets: Vec::new(),
         }
     }
 
     pub(super) fn set_argument(&mut self, name: &str, value: Value) {
-        self.arguments.insert(name.into(), value);
+        let name = self.program.scope.known(name).cloned().unwrap_or_else(|| name.into());
+        self.arguments.insert(name, value);
+    }
+
+    /// Makes room for so many arguments.
+    pub(super) fn expect_arguments(&mut self, count: usize) {
+        self.arguments.reserve(count);
     }
 
     pub(super) fn argument(&self, name: &str) -> Option<&Value> {

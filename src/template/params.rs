@@ -3,8 +3,9 @@
 //! In: the expressions of each tag.  Out: [`Parameter`]s in the order, and with the repetitions,
 //! that Tinybird reports; clients see them in the description of an endpoint.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
+use foldhash::{HashMap, HashSet};
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
 
@@ -327,7 +328,7 @@ struct Found {
 /// What the scans mention, in Tinybird's order: a statement says nothing new about what an
 /// expression before it has typed.
 fn settle(scans: Vec<Scan>) -> Vec<Found> {
-    let mut typed = HashSet::new();
+    let mut typed = HashSet::default();
     let mut found = Vec::new();
     for Scan { origin, mentions, line, span, .. } in scans {
         for (key, mention) in mentions {

@@ -2,7 +2,7 @@
 //!
 //! In Tinybird a template is one Python function: a name assigned anywhere is a variable everywhere.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::python::statement::Assignment;
 use super::python::tree::{Child, Comprehension, Expression, Kind, Name};
@@ -41,6 +41,11 @@ impl Scope {
     /// True for a name which is none where the request does not send it.
     pub(super) fn is_mentioned(&self, name: &str) -> bool {
         self.mentioned.contains(name)
+    }
+
+    /// The name as the template holds it, where it is mentioned.
+    pub(super) fn known(&self, name: &str) -> Option<&Name> {
+        self.mentioned.get(name)
     }
 
     fn body(&mut self, body: &Body) {

@@ -11,6 +11,7 @@ use crate::template::value::Value;
 impl Machine<'_> {
     /// Takes what a request sent.
     pub(in crate::template) fn receive(&mut self, arguments: &Arguments) -> Outcome<()> {
+        self.expect_arguments(arguments.len() + 1);
         for (name, value) in arguments.iter().filter(|(name, _)| !names::is_internal(name)) {
             let value = match value {
                 ArgumentValue::Text(text) => Value::text(text.as_str()),
