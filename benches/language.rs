@@ -102,7 +102,9 @@ fn take_turns(sides: &mut [Side<'_>], rounds: usize) {
         sides.iter_mut().for_each(Side::round);
     }
     // The first rounds fill caches.
-    sides.iter_mut().for_each(|side| drop(side.rounds.drain(..rounds / 10)));
+    for side in sides {
+        side.rounds.drain(..rounds / 10);
+    }
 }
 
 fn in_memory(files: &[(&str, &str)]) -> Workspace {
