@@ -9,6 +9,7 @@ mod console;
 mod render;
 mod serve;
 mod token;
+mod wal;
 mod welcome;
 
 use std::path::PathBuf;
@@ -39,6 +40,11 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Looks into the log of accepted rows; needs no engine, changes nothing.
+    Wal {
+        #[command(subcommand)]
+        command: wal::WalCommand,
     },
     /// The engine's own process, started by `roost serve`.
     #[command(hide = true)]
@@ -86,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => return exit_code(check::run(&arguments)),
         Command::Render(arguments) => render::run(&arguments),
         Command::Token { command: TokenCommand::Ls(flags) } => token::list(&flags.into()),
+        Command::Wal { command } => return exit_code(wal::run(command)),
         Command::Engine(arguments) => engine(&arguments),
     };
     exit_code(done.map(|()| ExitCode::SUCCESS))

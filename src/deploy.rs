@@ -10,6 +10,7 @@ pub mod candidate;
 pub mod error;
 pub mod files;
 mod names;
+mod parallel;
 pub mod plan;
 mod problems;
 mod rehearsal;

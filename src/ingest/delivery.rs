@@ -12,11 +12,13 @@
 //! `record` is what the log says, `ledger` what follows from it, `journal` both together; `plan`
 //! says where rows go; `feed` and `flusher` close batches, `commit` brings one to its end, `poison`
 //! finds what the engine refuses, `recovery` goes on after a death, `barrier` changes tables in
-//! between, `populate` fills new views from history; `tables` asks the engine.
+//! between, `populate` fills new views from history; `tables` asks the engine, `export` shows
+//! what lies in the log.
 
 mod barrier;
 mod commit;
 mod content;
+pub mod export;
 mod feed;
 mod flusher;
 mod journal;

@@ -12,6 +12,7 @@ mod jwts;
 mod kills;
 mod load;
 mod loading;
+mod log_commands;
 mod parameters;
 mod quarantine;
 mod reading;

@@ -56,6 +56,12 @@ impl FolderDisk {
         Ok(Self { path: path.to_owned() })
     }
 
+    /// Uses a folder that is there.
+    pub fn existing(path: &Path) -> io::Result<Self> {
+        std::fs::read_dir(path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
     fn options() -> OpenOptions {
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
