@@ -95,7 +95,8 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn is_one_of(&self, ahead: usize, keywords: &[&str]) -> bool {
-        keywords.iter().any(|keyword| self.is_word(ahead, keyword))
+        let Some(word) = self.word(ahead) else { return false };
+        keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
     }
 
     /// Takes a sequence of keywords, all or none.
