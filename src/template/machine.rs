@@ -14,6 +14,7 @@ use super::limits::{Limit, Meter};
 use super::names;
 use super::python::statement::Assignment;
 use super::python::tree::{Expression, Lambda, Name};
+use super::quote;
 use super::tree::{Body, Node, NodeKind, Try};
 use super::value::Value;
 use crate::syntax::Span;
@@ -88,8 +89,7 @@ impl<'t> Machine<'t> {
         }
     }
 
-    pub(super) fn set_argument(&mut self, name: &str, value: Value) {
-        let name = self.program.scope.known(name).cloned().unwrap_or_else(|| name.into());
+    pub(super) fn set_argument(&mut self, name: Name, value: Value) {
         self.arguments.insert(name, value);
     }
 
@@ -180,6 +180,13 @@ impl<'t> Machine<'t> {
 
     fn print(&mut self, expression: &Expression, source: &str) -> Outcome<()> {
         let value = self.evaluate(expression)?;
+        if let Value::Text(text) = &value {
+            let limit = self.environment.limits.output_bytes;
+            if self.output.len() + text.len() <= limit {
+                quote::push_literal(text, &mut self.output);
+                return self.write("");
+            }
+        }
         if let Some(sql) = value.to_sql(&self.meter)? {
             self.write(&sql)
         } else {

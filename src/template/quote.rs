@@ -5,33 +5,46 @@
 /// `%` gets a backslash too, which ClickHouse keeps: templates count on it (`sql_unescape` undoes it).
 pub(super) fn literal(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    quoted.push_str(&escaped(text));
-    quoted.push('\'');
+    push_literal(text, &mut quoted);
     quoted
+}
+
+/// Appends a string literal.
+pub(super) fn push_literal(text: &str, out: &mut String) {
+    out.push('\'');
+    push_escaped(text, out);
+    out.push('\'');
 }
 
 /// The text with everything escaped that has a meaning between quotes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match escape_letter(c) {
-            Some(letter) => out.extend(['\\', letter]),
-            None => out.push(c),
-        }
-    }
+    push_escaped(text, &mut out);
     out
 }
 
-fn escape_letter(c: char) -> Option<char> {
-    Some(match c {
-        '\\' | '\'' | '"' | '`' | '%' => c,
-        '\0' => '0',
-        '\u{8}' => 'b',
-        '\t' => 't',
-        '\n' => 'n',
-        '\r' => 'r',
-        '\u{1a}' => 'z',
+fn push_escaped(text: &str, out: &mut String) {
+    let mut rest = text;
+    // What is escaped is one byte; what stands between is copied at once.
+    while let Some(place) = rest.bytes().position(|byte| escape_letter(byte).is_some()) {
+        let (plain, special) = rest.split_at(place);
+        out.push_str(plain);
+        out.push('\\');
+        out.extend(special.bytes().next().and_then(escape_letter));
+        rest = &special[1..];
+    }
+    out.push_str(rest);
+}
+
+fn escape_letter(byte: u8) -> Option<char> {
+    Some(match byte {
+        b'\\' | b'\'' | b'"' | b'`' | b'%' => byte.into(),
+        b'\0' => '0',
+        8 => 'b',
+        b'\t' => 't',
+        b'\n' => 'n',
+        b'\r' => 'r',
+        0x1a => 'z',
         _ => return None,
     })
 }

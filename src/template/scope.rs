@@ -15,6 +15,8 @@ pub(super) struct Scope {
     variables: HashSet<Name>,
     /// Mentioned outside of lambdas and comprehensions: those have a value, even if it is none.
     mentioned: HashSet<Name>,
+    /// Every name that stands anywhere: what a request sends under another is never looked at.
+    all: HashSet<Name>,
 }
 
 /// What surrounds an expression.
@@ -43,9 +45,9 @@ impl Scope {
         self.mentioned.contains(name)
     }
 
-    /// The name as the template holds it, where it is mentioned.
+    /// The name as the template holds it, where it stands anywhere in it.
     pub(super) fn known(&self, name: &str) -> Option<&Name> {
-        self.mentioned.get(name)
+        self.all.get(name)
     }
 
     fn body(&mut self, body: &Body) {
@@ -105,6 +107,7 @@ impl Scope {
     fn assign(&mut self, target: &Expression) {
         match &target.kind {
             Kind::Name(name) => {
+                self.all.insert(name.clone());
                 self.variables.insert(name.clone());
             }
             Kind::Tuple(items) | Kind::List(items) => items.iter().for_each(|item| self.assign(item)),
@@ -115,6 +118,9 @@ impl Scope {
     }
 
     fn read(&mut self, expression: &Expression, within: Within) {
+        if let Kind::Name(name) | Kind::Walrus(name, _) = &expression.kind {
+            self.all.insert(name.clone());
+        }
         match &expression.kind {
             Kind::Name(name) if within == Within::Template => {
                 self.mentioned.insert(name.clone());

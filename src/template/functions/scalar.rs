@@ -48,16 +48,21 @@ impl Family {
 
     /// The value that a text is in this family; none where it is not valid.
     fn read(self, text: &str) -> Option<Value> {
-        let valid = |valid: bool| valid.then(|| Value::text(text));
         match self {
-            Self::Text => valid(true),
             Self::Integer { signed, bits } => integer(text, signed, bits).map(Value::Int),
             Self::Float => parse_float(text).map(Value::Float),
-            Self::Date => valid(fits(text.strip_suffix('\n').unwrap_or(text), &[DATE], Tail::None)),
-            Self::DateTime => valid(fits(text, &["dddd?dd?ddTdd:dd:dd", "dd?dd?ddddTD:D:D"], Tail::Any)),
-            Self::DateTime64 => {
-                valid(fits(text, &["dddd?dd?ddTdd:dd:dd?ddd", "dd?dd?ddddTD:D:D?E"], Tail::Any))
-            }
+            _ => self.takes_text(text).then(|| Value::text(text)),
+        }
+    }
+
+    /// True for a text that is a value of this family as it stands.
+    fn takes_text(self, text: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Integer { .. } | Self::Float => false,
+            Self::Date => fits(text.strip_suffix('\n').unwrap_or(text), &[DATE], Tail::None),
+            Self::DateTime => fits(text, &["dddd?dd?ddTdd:dd:dd", "dd?dd?ddddTD:D:D"], Tail::Any),
+            Self::DateTime64 => fits(text, &["dddd?dd?ddTdd:dd:dd?ddd", "dd?dd?ddddTD:D:D?E"], Tail::Any),
         }
     }
 
@@ -83,6 +88,8 @@ pub(super) fn scalar(machine: &mut Machine<'_>, name: &'static str, given: Given
     let value = match parameter(machine, x, default, defined.as_ref())? {
         Parameter::Absent => return Ok(Value::None),
         Parameter::Unknown => example(kind),
+        // A text that is valid is the value.
+        Parameter::Given(value @ Value::Text(_)) if is_valid_text(kind, &value) => return Ok(value),
         Parameter::Given(value) => {
             let text = value.display(&machine.meter)?;
             read(kind, &text)
@@ -91,6 +98,11 @@ pub(super) fn scalar(machine: &mut Machine<'_>, name: &'static str, given: Given
     };
     let bare = matches!(value, Value::Text(_)) || name != kind;
     Ok(if bare { value } else { Value::Typed(Rc::new(Typed { kind, number: value })) })
+}
+
+fn is_valid_text(kind: &str, value: &Value) -> bool {
+    let family = Family::of(kind).unwrap_or(Family::Text);
+    value.as_text().is_some_and(|text| family.takes_text(text))
 }
 
 /// The value that a text is in a type; none where it is not valid. Unknown types take any text.
@@ -129,6 +141,12 @@ fn integer(text: &str, signed: bool, bits: u32) -> Option<BigInt> {
     if digits.is_empty() || !digits.chars().all(digit::is_digit) {
         return None;
     }
+    if bits <= 64
+        && let Some(number) = small_integer(text, digits)
+    {
+        let (lowest, beyond) = if signed { (-(1 << (bits - 1)), 1 << (bits - 1)) } else { (0, 1 << bits) };
+        return (lowest <= number && number < beyond).then(|| number.into());
+    }
     let digits = digit::ascii_digits(digits);
     let significant = digits.trim_start_matches('0');
     if significant.len() > MAX_DIGITS {
@@ -139,6 +157,12 @@ fn integer(text: &str, signed: bool, bits: u32) -> Option<BigInt> {
     let limit = BigInt::one() << if signed { bits - 1 } else { bits };
     let lowest = if signed { -&limit } else { BigInt::zero() };
     (lowest <= number && number < limit).then_some(number)
+}
+
+/// A number of few ASCII digits.
+fn small_integer(text: &str, digits: &str) -> Option<i128> {
+    let number: i128 = (digits.len() <= 30).then(|| digits.parse().ok())??;
+    Some(if text.starts_with('-') { -number } else { number })
 }
 
 /// A date, by its digits: whether the day exists is not asked.
@@ -153,8 +177,13 @@ enum Tail {
 
 fn fits(text: &str, patterns: &[&str], tail: Tail) -> bool {
     // No pattern is longer than this, and users send long texts.
-    let chars: Vec<char> = text.chars().take(40).collect();
-    patterns.iter().any(|pattern| fits_from(&chars, pattern, tail))
+    let mut chars = ['\0'; 40];
+    let mut length = 0;
+    for (place, c) in chars.iter_mut().zip(text.chars()) {
+        *place = c;
+        length += 1;
+    }
+    patterns.iter().any(|pattern| fits_from(&chars[..length], pattern, tail))
 }
 
 /// Pattern letters: `d` is a digit, `D` one or two, `E` one to three, `?` anything but a line end,

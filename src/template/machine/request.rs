@@ -12,7 +12,9 @@ impl Machine<'_> {
     /// Takes what a request sent.
     pub(in crate::template) fn receive(&mut self, arguments: &Arguments) -> Outcome<()> {
         self.expect_arguments(arguments.len() + 1);
+        let scope = &self.program.scope;
         for (name, value) in arguments.iter().filter(|(name, _)| !names::is_internal(name)) {
+            let Some(name) = scope.known(name) else { continue };
             let value = match value {
                 ArgumentValue::Text(text) => Value::text(text.as_str()),
                 ArgumentValue::List(texts) => {
@@ -21,12 +23,12 @@ impl Machine<'_> {
                 ArgumentValue::Json(json) => Value::from_json(json, &self.meter)?,
             };
             let value = self.as_declared(name, value);
-            self.set_argument(name, value);
+            self.set_argument(name.clone(), value);
         }
         if let Some(now) = &self.environment.now
             && self.argument("job_timestamp").is_none()
         {
-            self.set_argument("job_timestamp", Value::text(now.as_str()));
+            self.set_argument("job_timestamp".into(), Value::text(now.as_str()));
         }
         Ok(())
     }
