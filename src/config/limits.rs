@@ -33,10 +33,10 @@ pub struct Ingest {
     /// Bytes that close a batch.
     #[serde(deserialize_with = "units::count")]
     pub batch_bytes: NonZeroUsize,
-    /// Bytes of rows that may wait for the engine.
+    /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,
-    /// Time after which the outcome of an insert counts as unknown.
+    /// Time a statement of a batch may take.
     #[serde(rename = "insert_timeout_seconds", deserialize_with = "units::seconds")]
     pub insert_timeout: Duration,
     /// Time that accepted rows wait for others.

@@ -177,3 +177,76 @@ impl Feeds {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|feed| feed.drain());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINGER: Duration = Duration::from_secs(1);
+    const FULL: usize = 100;
+
+    fn add(feed: &Feed, number: u64, bytes: usize, waiter: Option<oneshot::Sender<Stored>>) {
+        feed.hold(Sequence::new(number), bytes, Held { payload: None, waiter });
+        feed.announce();
+    }
+
+    async fn time_until_due(feed: &Feed) -> Duration {
+        let began = Instant::now();
+        assert_eq!(feed.due(LINGER, FULL).await, Due::Flush);
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_due_when_its_oldest_row_has_waited() {
+        let feed = Feed::default();
+        add(&feed, 1, 10, None);
+        tokio::time::advance(LINGER / 2).await;
+        add(&feed, 2, 10, None);
+        let waited = time_until_due(&feed).await;
+        assert!(waited >= LINGER / 2 && waited < LINGER, "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_due_at_once_when_it_is_full_or_waited_for() {
+        let feed = Feed::default();
+        add(&feed, 1, FULL - 1, None);
+        add(&feed, 2, 1, None);
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+        feed.begin();
+        drop((feed.take(Sequence::new(1), FULL - 1), feed.take(Sequence::new(2), 1)));
+        let (waiter, _stored) = oneshot::channel();
+        add(&feed, 3, 1, Some(waiter));
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+        feed.begin();
+        assert!(feed.take(Sequence::new(3), 1).waiter.is_some());
+        add(&feed, 4, 1, None);
+        feed.hurry();
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_announced_during_a_flush_is_due_again() {
+        let feed = Feed::default();
+        add(&feed, 1, 1, None);
+        feed.begin();
+        add(&feed, 2, 1, None);
+        assert_eq!(time_until_due(&feed).await, LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drained_feed_flushes_at_once_and_ends() {
+        let feed = Feed::default();
+        add(&feed, 1, 1, None);
+        feed.drain();
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+        feed.begin();
+        assert_eq!(feed.due(LINGER, FULL).await, Due::End);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backlog_is_due_at_once() {
+        let feed = Feed::default();
+        feed.add_backlog(5);
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+    }
+}
