@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::commit::{Pause, Undone};
 use super::record::Control;
 use super::{Delivery, Shared};
-use crate::engine::EngineError;
 use crate::ingest::IngestError;
 use crate::ingest::wal::Sequence;
 
@@ -50,13 +49,13 @@ impl Shared {
     async fn run_barrier(&self, source: &str, statement: String) -> Result<(), IngestError> {
         let failed = |reason: &dyn ToString| IngestError::NotChanged { reason: reason.to_string() };
         let (journal, tables) = (&self.committer.journal, self.plan(source).tables());
-        let _locks = self.committer.locks.take(tables.clone()).await;
+        let _locks = self.committer.locks.take(tables).await;
         journal.sync().await.map_err(|error| failed(&error))?;
         let number = journal.wal.next_sequence().get();
         journal.say(Control::Barrier { number, statement: statement.clone() }).await?;
         let mut pause = Pause::new();
         let outcome = loop {
-            match self.run_once(&statement).await {
+            match self.committer.tables.change(&statement).await.map_err(Undone::from) {
                 Err(Undone::Later(_) | Undone::TooMuch(_)) => pause.wait().await,
                 Err(Undone::Refused(reason)) => break Err(failed(&reason)),
                 Ok(()) => break Ok(()),
@@ -66,10 +65,5 @@ impl Shared {
         journal.sync().await.map_err(|error| failed(&error))?;
         journal.say(Control::BarrierDone { number }).await?;
         outcome
-    }
-
-    async fn run_once(&self, statement: &str) -> Result<(), Undone> {
-        let run: Result<(), EngineError> = self.committer.tables.change(statement).await;
-        Ok(run?)
     }
 }

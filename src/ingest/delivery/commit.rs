@@ -24,10 +24,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Codes of ClickHouse that say nothing about the rows: memory, disks, time, load, a table that is
 /// being changed, a server that stops. The same rows may be taken later.
-const NOT_ABOUT_ROWS: [u32; 23] = [
-    60, 74, 75, 76, 81, 159, 198, 202, 209, 210, 218, 236, 241, 242, 243, 252, 306, 394, 473, 999, 1000,
-    1001, 1002,
-];
+const NOT_ABOUT_ROWS: [u32; 20] =
+    [60, 74, 75, 76, 81, 198, 202, 209, 210, 218, 236, 242, 243, 252, 394, 473, 999, 1000, 1001, 1002];
 /// Codes that a smaller batch may avoid.
 const TOO_MUCH: [u32; 3] = [159, 241, 306];
 
@@ -154,9 +152,13 @@ impl Committer {
         stages
             .retain(|table| *table != plan.quarantine || !content.quarantine.is_empty() || plan.reads(table));
         self.tables.empty_stages(&stages).await?;
+        let rows = match &plan.history {
+            Some(chunk) => self.tables.count_history(&plan.rows, chunk).await?,
+            None => content.row_count(),
+        };
         let refusals = match self.load_and_evaluate(plan, content).await {
             Ok(()) => Refusals::default(),
-            Err(Undone::Refused(reason)) => {
+            Err(Undone::Refused(reason)) if plan.history.is_none() => {
                 tracing::warn!(
                     table = plan.rows.table,
                     reason,
@@ -166,41 +168,15 @@ impl Committer {
             }
             Err(other) => return Err(other),
         };
-        let Some(anchor) = self.anchor(plan, content, &refusals).await? else {
-            return Ok(Prepared { puts: Vec::new(), anchor: None, refusals });
-        };
-        let has_quarantine = !content.quarantine.is_empty() || !refusals.is_empty();
+        let quarantined = content.quarantine_count() + refusals.rows();
         let mut tables = plan.tables();
         tables.retain(|table| {
-            !plan.null_tables.contains(table) && (has_quarantine || *table != plan.quarantine)
+            !plan.null_tables.contains(table) && (quarantined > 0 || *table != plan.quarantine)
         });
-        let puts = tables.into_iter().map(|table| (table, Source::Stage)).collect();
-        Ok(Prepared { puts, anchor: Some(anchor), refusals })
-    }
-
-    /// A stage with rows in it; `None` where there is none, and so nothing to put. What is in the
-    /// stages of requests is known without asking.
-    async fn anchor(
-        &self,
-        plan: &FrozenPlan,
-        content: &Content,
-        refusals: &Refusals,
-    ) -> Result<Option<Anchor>, Undone> {
-        let known = content.row_count();
-        if known > 0 && refusals.is_empty() {
-            return Ok(Some(Anchor { stage: stage_of(&plan.rows), rows: known }));
-        }
-        let mut tables = vec![&plan.rows];
-        if !content.quarantine.is_empty() || !refusals.is_empty() {
-            tables.push(&plan.quarantine);
-        }
-        for table in tables {
-            let rows = self.tables.count_stage(table).await?;
-            if rows > 0 {
-                return Ok(Some(Anchor { stage: stage_of(table), rows }));
-            }
-        }
-        Ok(None)
+        let anchor = anchor(plan, rows.saturating_sub(refusals.rows()), quarantined);
+        let puts = if anchor.is_some() { tables } else { Vec::new() };
+        let puts = puts.into_iter().map(|table| (table, Source::Stage)).collect();
+        Ok(Prepared { puts, anchor, refusals })
     }
 
     async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content) -> Result<(), Undone> {
@@ -286,6 +262,13 @@ pub(super) async fn evaluate(tables: &Tables, plan: &FrozenPlan) -> Result<(), U
         tables.evaluate(step).await?;
     }
     Ok(tables.check_keys(plan).await?)
+}
+
+/// A stage that must hold rows, by what was brought and not by what is there; `None` where nothing was.
+fn anchor(plan: &FrozenPlan, rows: u64, quarantined: u64) -> Option<Anchor> {
+    let stages = [(&plan.rows, rows), (&plan.quarantine, quarantined)];
+    let (table, rows) = stages.into_iter().find(|(_, rows)| *rows > 0)?;
+    Some(Anchor { stage: stage_of(table), rows })
 }
 
 /// The puts of a batch that need no stage: one block into each table, and no view.

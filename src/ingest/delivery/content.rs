@@ -38,8 +38,17 @@ impl Content {
 
     /// The number of rows for the data source.
     pub(super) fn row_count(&self) -> u64 {
-        self.rows.iter().map(|merged| merged.block.rows() as u64).sum()
+        count(&self.rows)
     }
+
+    /// The number of rows for its quarantine.
+    pub(super) fn quarantine_count(&self) -> u64 {
+        count(&self.quarantine)
+    }
+}
+
+fn count(blocks: &[Merged]) -> u64 {
+    blocks.iter().map(|merged| merged.block.rows() as u64).sum()
 }
 
 impl Merged {

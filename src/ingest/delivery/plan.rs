@@ -168,11 +168,10 @@ fn in_order(mut left: Vec<&ViewStep>) -> Vec<ViewStep> {
     ordered
 }
 
-/// Functions that take any value of the types that keys have.
-const HARMLESS: [&str; 14] = [
+/// Functions that take any value of the types that they accept at all.
+const HARMLESS: [&str; 13] = [
     "toYYYYMM",
     "toYYYYMMDD",
-    "toDate",
     "toYear",
     "toMonth",
     "toMonday",

@@ -41,9 +41,9 @@ impl Refusals {
         self.by_request.get(&request)
     }
 
-    /// True where nothing was moved.
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_request.is_empty()
+    /// How many rows were moved.
+    pub(super) fn rows(&self) -> u64 {
+        self.by_request.values().map(|refused| refused.rows as u64).sum()
     }
 
     fn add(&mut self, request: usize, reason: &str) {

@@ -28,8 +28,9 @@ impl Shared {
     /// Finds every batch in doubt, puts what is missing of it, and makes all of it durable.
     pub(super) async fn recover(&self) -> Result<(), RecoveryError> {
         let journal = &self.committer.journal;
-        let machine = journal.machine();
-        let window = journal.ledger().window(self.doubt(machine));
+        // Of a server elsewhere nothing is known but that it goes on by itself.
+        let machine = if self.is_remote { Machine::RanOn } else { journal.machine() };
+        let window = journal.ledger().window(machine);
         let tables: BTreeSet<TableKey> = window.iter().flat_map(|batch| batch.plan.kept_tables()).collect();
         if machine == Machine::Stopped {
             self.committer.tables.set_merges("STOP", &tables).await?;
@@ -48,11 +49,6 @@ impl Shared {
             tracing::info!(batches = window.len(), ?machine, "batches in doubt were brought to their end");
         }
         Ok(())
-    }
-
-    /// What is in doubt: of a server elsewhere nothing is known but that it goes on by itself.
-    fn doubt(&self, machine: Machine) -> Machine {
-        if self.is_remote { Machine::RanOn } else { machine }
     }
 
     /// Writes down where each batch was found, once that is durable: from then on heights are void,

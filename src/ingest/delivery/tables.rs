@@ -146,17 +146,19 @@ impl Tables {
 
     /// Puts a share of a partition of a table into the table's stage.
     pub(super) async fn stage_history(&self, table: &TableKey, chunk: &Chunk) -> Result<(), EngineError> {
-        let (name, stage, partition) =
-            (table.name(), stage_of(table).name(), quoting::string(&chunk.partition));
-        let share = match chunk.of {
-            0 | 1 => String::new(),
-            // Of what a row holds, so that it does not depend on where the row lies.
-            of => format!(" AND cityHash64(*) % {of} = {}", chunk.share),
-        };
-        self.insert_select(format!(
-            "INSERT INTO {stage} SELECT * FROM {name} WHERE _partition_id = {partition}{share}"
-        ))
-        .await
+        let (name, stage, condition) = (table.name(), stage_of(table).name(), in_chunk(chunk));
+        self.insert_select(format!("INSERT INTO {stage} SELECT * FROM {name} WHERE {condition}")).await
+    }
+
+    /// The rows in a share of a partition of a table.
+    pub(super) async fn count_history(&self, table: &TableKey, chunk: &Chunk) -> Result<u64, EngineError> {
+        #[derive(Deserialize)]
+        struct Count {
+            rows: u64,
+        }
+        let sql = format!("SELECT count() AS rows FROM {} WHERE {}", table.name(), in_chunk(chunk));
+        let counted: Vec<Count> = self.engine.rows(sql).await?;
+        Ok(counted.first().map_or(0, |count| count.rows))
     }
 
     /// The partitions of a table with the rows in each.
@@ -184,17 +186,6 @@ impl Tables {
             "INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql}) WHERE (SELECT count() FROM {source}) > 0"
         );
         self.insert_select(insert).await
-    }
-
-    /// The rows in the stage of a table.
-    pub(super) async fn count_stage(&self, table: &TableKey) -> Result<u64, EngineError> {
-        #[derive(Deserialize)]
-        struct Count {
-            rows: u64,
-        }
-        let sql = format!("SELECT count() AS rows FROM {}", stage_of(table).name());
-        let counted: Vec<Count> = self.engine.rows(sql).await?;
-        Ok(counted.first().map_or(0, |count| count.rows))
     }
 
     /// An error where a key of a table cannot be computed of the rows in its stage.
@@ -337,6 +328,16 @@ impl Tables {
         }
         let query = Query::new(format!("DESCRIBE TABLE ({sql})"), "").with_profile();
         Ok(self.engine.read::<Described>(query).await?.into_iter().map(|column| column.name).collect())
+    }
+}
+
+/// True in SQL for the rows of a chunk.
+fn in_chunk(chunk: &Chunk) -> String {
+    let partition = quoting::string(&chunk.partition);
+    match chunk.of {
+        0 | 1 => format!("_partition_id = {partition}"),
+        // Of what a row holds, so that it does not depend on where the row lies.
+        of => format!("_partition_id = {partition} AND cityHash64(*) % {of} = {}", chunk.share),
     }
 }
 

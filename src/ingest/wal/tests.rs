@@ -127,6 +127,19 @@ fn a_full_log_refuses_rows_and_takes_what_makes_room() {
 }
 
 #[test]
+fn rows_leave_room_on_the_disk_and_what_makes_room_may_use_it() {
+    let disk = SimulatedDisk::default();
+    let floored = Settings { min_free_bytes: 10_000, ..settings(1 << 16) };
+    let (wal, _) = Wal::open(Arc::new(disk.clone()), floored, |_, _| {}).unwrap();
+    disk.set_faults(Faults { room: Some(10_500), ..Faults::default() });
+    assert_eq!(wal.append_blocking(rows(&[1; 600])), Err(WalError::NoSpace { floor: 10_000 }));
+    wal.append_blocking(control(&[1; 600])).unwrap();
+    assert_eq!(wal.append_blocking(rows(&[1; 50])), Err(WalError::NoSpace { floor: 10_000 }));
+    disk.set_faults(Faults::default());
+    wal.append_blocking(rows(&[1; 600])).unwrap();
+}
+
+#[test]
 fn a_full_disk_refuses_rows_and_takes_them_again_when_there_is_room() {
     let disk = SimulatedDisk::default();
     let (wal, _, _) = open(&disk, 1 << 16);

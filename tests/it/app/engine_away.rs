@@ -71,6 +71,28 @@ async fn a_wait_that_runs_out_says_that_the_rows_are_safe() {
 }
 
 #[tokio::test]
+async fn rows_that_wait_too_long_keep_further_ones_out() {
+    let server = folder("4000").with_variable("ROOST__WAL__MAX_AGE_SECONDS", "1").start().await;
+    let admin = server.admin();
+    let engine = server.engine().await;
+    engine.kill();
+    within(BACK, "the engine is gone", async || (!engine.is_alive()).then_some(())).await;
+    assert_eq!(admin.post("/v0/events?name=load", "{\"id\":1}").await.status, 202);
+    let refused = eventually("the first row is too old", async || {
+        let reply = admin.post("/v0/events?name=load", "{\"id\":2}").await;
+        (reply.status != 202).then_some(reply)
+    })
+    .await;
+    let error = refused.error(503);
+    assert!(error.contains("wal.max_age_seconds") && error.contains("nothing was taken"), "{error}");
+    let again = async || {
+        let reply = admin.post("/v0/events?name=load&wait=true", "{\"id\":3}").await;
+        (reply.status == 200).then_some(())
+    };
+    within(BACK, "events are taken again", again).await;
+}
+
+#[tokio::test]
 async fn a_full_log_refuses_events_and_takes_them_again_when_the_engine_is_back() {
     let server = folder("3000")
         .with_variable("ROOST__WAL__MAX_BYTES", "200000")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::load::{self, Load};
-use crate::harness::{ServerProcess, TestEngine, within};
+use crate::harness::{Project, ServerFolder, ServerProcess, TestEngine, within};
 
 /// Within this time, a server answers again.
 const BACK: Duration = Duration::from_secs(5);
@@ -85,4 +85,46 @@ async fn the_tables_are_the_same_after_a_killed_server() {
     let mut server = folder.start().await;
     server.kill();
     assert_eq!(tables(&server.into_folder()).await, before);
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_while_refused_rows_are_looked_for_loses_none() {
+    let target = "SCHEMA >\n    id UInt64\n\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"id\"\n";
+    let view = "NODE rows\nSQL >\n    SELECT id + throwIf(id % 97 = 13, 'a bad id') AS id FROM hits\n\n\
+                TYPE materialized\nDATASOURCE checked\n";
+    let project = Project::default()
+        .data_source("hits", &["id UInt64"])
+        .with("datasources/checked.datasource", target)
+        .with("pipes/check.pipe", view);
+    let server = ServerFolder::new(&project)
+        .with_variable("ROOST__INGEST__LINGER_MILLISECONDS", "10")
+        .with_variable("ROOST__ENGINE__RESTART_BACKOFF_INITIAL_MILLISECONDS", "10")
+        .start()
+        .await;
+    let admin = server.admin();
+    let rounds = 6_u64;
+    for round in 0..rounds {
+        let lines: Vec<String> = (0..1000).map(|row| format!("{{\"id\":{}}}", round * 1000 + row)).collect();
+        assert_eq!(admin.post("/v0/events?name=hits", lines.join("\n")).await.status, 202);
+        server.output_with("they are looked for").await;
+        tokio::time::sleep(Duration::from_millis(100 + 60 * round)).await;
+        server.engine().await.kill();
+    }
+    let settled = async || {
+        let reply = admin.post("/v0/events?name=hits&wait=true", "{\"id\":97}").await;
+        (reply.status == 200).then_some(())
+    };
+    within(Duration::from_secs(30), "every row is in its tables", settled).await;
+    let counts = "SELECT count() AS n, uniqExact(id) AS ids FROM";
+    let (engine, database) = server.side_door().open().await.unwrap();
+    let count = async |table: &str| {
+        let sql = format!("{counts} `{database}`.`{table}`");
+        engine.rows::<serde_json::Value>(sql).await.unwrap().remove(0)
+    };
+    let bad = (0..rounds * 1000).filter(|id| id % 97 == 13).count() as u64;
+    let good = rounds * 1000 - bad;
+    let expected = |n: u64, ids: u64| serde_json::json!({"n": n, "ids": ids});
+    assert_eq!(count("hits_quarantine").await, expected(bad, bad));
+    assert_eq!(count("hits").await, expected(good + 1, good), "97 came twice");
+    assert_eq!(count("checked").await, expected(good + 1, good));
 }
