@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -137,8 +138,8 @@ pub fn profile_clause() -> String {
 /// Dropping it before its end stops the query.
 pub struct Rows {
     first: Option<Bytes>,
-    cursor: clickhouse::query::BytesCursor,
-    _call: OwnedSemaphorePermit,
+    /// What follows, and the place among the calls that it holds; nothing where `first` is all.
+    rest: Option<(clickhouse::query::BytesCursor, OwnedSemaphorePermit)>,
 }
 
 impl Rows {
@@ -146,8 +147,16 @@ impl Rows {
     pub async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         match self.first.take() {
             Some(first) => Ok(Some(first)),
-            None => self.cursor.next().await.map_err(EngineError::from_client),
+            None => match &mut self.rest {
+                Some((cursor, _)) => cursor.next().await.map_err(EngineError::from_client),
+                None => Ok(None),
+            },
         }
+    }
+
+    /// The result, where all of it came at once: nothing that follows can take it back.
+    pub fn whole(&self) -> Option<Bytes> {
+        self.rest.is_none().then(|| self.first.clone().unwrap_or_default())
     }
 
     /// Everything, joined.
@@ -202,7 +211,16 @@ impl EngineClient {
         }
         let mut cursor = request.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
         let first = cursor.next().await.map_err(EngineError::from_client)?;
-        Ok(Rows { first, cursor, _call: call })
+        Ok(match first {
+            None => Rows { first, rest: None },
+            // Of a small result the end has come, too.
+            Some(_) => match cursor.next().now_or_never() {
+                Some(Ok(None)) => Rows { first, rest: None },
+                Some(Ok(second)) => Rows { first: joined(first, second), rest: Some((cursor, call)) },
+                Some(Err(error)) => return Err(EngineError::from_client(error)),
+                None => Rows { first, rest: Some((cursor, call)) },
+            },
+        })
     }
 
     /// Runs a query whose rows fit in memory and reads them as JSON objects.
@@ -298,6 +316,10 @@ const INSERT_SETTINGS: [(&str, &str); 10] = [
 async fn enter(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineError> {
     let closed = |_| EngineError::Unavailable("the server is stopping".to_owned());
     Arc::clone(places).acquire_owned().await.map_err(closed)
+}
+
+fn joined(first: Option<Bytes>, second: Option<Bytes>) -> Option<Bytes> {
+    Some(first.into_iter().chain(second).collect::<Vec<_>>().concat().into())
 }
 
 /// A parameter's value as ClickHouse reads it over HTTP: escaped as in tab-separated text.

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tower::Layer;
+use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
@@ -19,7 +19,8 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use super::error::RequestError;
-use super::{ApiError, RequestLimits, privacy, unread};
+use super::privacy::{self, Privacy};
+use super::{ApiError, RequestLimits, unread};
 
 /// The API as one service: a router whose paths may end in a slash.
 pub type Service = NormalizePath<Router>;
@@ -36,24 +37,34 @@ const EXPOSED: [HeaderName; 6] = [
     header::RETRY_AFTER,
 ];
 
-/// Puts the layers around the routes; the last listed sees a request first.
+/// Puts the layers around the routes; the first listed sees a request first.
+///
+/// They are one stack, not layer on layer: axum boxes every route anew for each of its own.
 pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
-    // The events route counts its own limit; this one is for every route and twice as wide.
-    let router = router
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(limits.body_bytes.saturating_mul(2)))
-        .layer(axum::middleware::from_fn_with_state(limits.url_bytes, refuse_long_urls))
-        .layer(axum::middleware::map_response(errors_are_json))
-        .layer(CompressionLayer::new())
-        .layer(cors())
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
-        .layer(axum::middleware::from_fn(privacy::keep_private))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+    let stack = ServiceBuilder::new()
+        .layer(axum::middleware::from_fn(frame))
         .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
-        .layer(axum::middleware::from_fn(unread::close_connection));
-    NormalizePathLayer::trim_trailing_slash().layer(router)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_eos(()).on_failure(()))
+        .layer(cors())
+        .layer(CompressionLayer::new())
+        .layer(axum::middleware::from_fn_with_state(limits.url_bytes, check))
+        // The events route counts its own limit; this one is for every route and twice as wide.
+        .layer(RequestBodyLimitLayer::new(limits.body_bytes.saturating_mul(2)))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
+        .layer(CatchPanicLayer::custom(panicked));
+    NormalizePathLayer::trim_trailing_slash().layer(router.layer(stack))
+}
+
+/// What holds for every answer, whoever made it.
+async fn frame(request: Request, next: Next) -> Response {
+    let privacy = Privacy::of(&request);
+    let (request, body) = unread::watch(request);
+    let mut response = next.run(request).await;
+    privacy.mark(response.headers_mut());
+    body.mark(response.headers_mut());
+    response
 }
 
 /// Request ids are ULIDs, as Tinybird's are. One that the client chose is kept.
@@ -83,17 +94,18 @@ fn cors() -> CorsLayer {
         .max_age(std::time::Duration::from_hours(24))
 }
 
-/// Refuses a path and query string over the limit before anything reads them.
-async fn refuse_long_urls(State(limit): State<usize>, request: Request, next: Next) -> Response {
+/// Refuses a path and query string over the limit before anything reads them; sees to it that every
+/// error has a body.
+async fn check(State(limit): State<usize>, request: Request, next: Next) -> Response {
     let length = request.uri().path_and_query().map_or(0, |url| url.as_str().len());
     if length > limit {
         return ApiError::from(RequestError::UrlTooLong { length, limit }).into_response();
     }
-    next.run(request).await
+    with_json_errors(next.run(request).await)
 }
 
 /// Gives a JSON body to errors that a layer or the router made without one.
-async fn errors_are_json(response: Response) -> Response {
+fn with_json_errors(response: Response) -> Response {
     let status = response.status();
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     if !(status.is_client_error() || status.is_server_error()) || is_json {

@@ -4,27 +4,37 @@
 //! answers are kept by no cache, no page hands its address on, and no log line holds it.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 /// Where tokens are named in paths, and shown in answers.
 const TOKENS: &str = "/v0/tokens";
 
-/// Adds `Referrer-Policy` to every answer, and `Cache-Control: no-store` where the request or the
-/// answer has to do with the text of a token.
-pub(super) async fn keep_private(request: Request, next: Next) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    let has_token = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "token");
-    let is_secret = has_token || request.uri().path().starts_with(TOKENS);
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if is_secret {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Whether the request or its answer has to do with the text of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Privacy {
+    /// It has.
+    Secret,
+    /// It has not.
+    Plain,
+}
+
+impl Privacy {
+    /// Looks at the address.
+    pub(super) fn of(request: &Request) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let has_token = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "token");
+        if has_token || request.uri().path().starts_with(TOKENS) { Self::Secret } else { Self::Plain }
     }
-    response
+
+    /// Adds `Referrer-Policy` to the headers of the answer, and `Cache-Control: no-store` to those of
+    /// a secret one.
+    pub(super) fn mark(self, headers: &mut HeaderMap) {
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if self == Self::Secret {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
 }
 
 /// No token is as short as this: settings take admin tokens of 16 characters or more.

@@ -11,22 +11,31 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use http_body::Frame;
 
-/// Adds `Connection: close` to an answer that left part of its request unread.
-pub(super) async fn close_connection(request: Request, next: Next) -> Response {
+/// Whether the body of a request has been read to its end.
+pub(super) struct Reading(Arc<AtomicBool>);
+
+/// Begins to watch the body of a request.
+pub(super) fn watch(request: Request) -> (Request, Reading) {
     let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-    let request = request.map(|body| Body::new(Watched { body, is_read: Arc::clone(&is_read) }));
-    let mut response = next.run(request).await;
-    if !is_read.load(Ordering::Acquire) {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if is_read.load(Ordering::Relaxed) {
+        return (request, Reading(is_read));
     }
-    response
+    let watched = |body| Body::new(Watched { body, is_read: Arc::clone(&is_read) });
+    (request.map(watched), Reading(is_read))
+}
+
+impl Reading {
+    /// Adds `Connection: close` to the headers of an answer that left part of its request unread.
+    pub(super) fn mark(&self, headers: &mut HeaderMap) {
+        if !self.0.load(Ordering::Acquire) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
 }
 
 /// A body that remembers whether it was read to its end.

@@ -16,6 +16,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The bytes, where all of them are here.
+    pub fn whole(&self) -> Option<Bytes> {
+        self.rows.whole()
+    }
+
     /// The bytes, piece by piece. An error means that what came before is not whole.
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, EngineError>> + Send + 'static {
         let pieces =

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::SubsecRound;
+
 use super::admission::Gate;
 use super::answer::Answer;
 use super::call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, SqlCall, WideIntegers};
@@ -140,7 +142,7 @@ impl Queries {
     }
 
     pub(super) fn environment(&self) -> Environment {
-        let now = self.clock.now().format("%Y-%m-%d %H:%M:%S").to_string();
+        let now = self.clock.now().naive_utc().trunc_subsecs(0).to_string();
         Environment { now: Some(now), ..Environment::default() }
     }
 

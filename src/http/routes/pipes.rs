@@ -41,7 +41,7 @@ pub(super) async fn run_endpoint(
         let call = PlanCall { permit, node: None, arguments: given.arguments };
         return Ok(plan(&rooms.queries.plan(call).await?).into_response());
     }
-    Ok(stream(rooms.queries.run(call(permit, format, given)?).await?))
+    Ok(respond(rooms.queries.run(call(permit, format, given)?).await?))
 }
 
 fn call(permit: ReadPermit, format: OutputFormat, given: Given) -> Result<Call, RequestError> {
@@ -95,8 +95,10 @@ fn pipe_name(name: &str) -> Result<ResourceName, QueryError> {
     ResourceName::parse(name).map_err(|_| QueryError::PipeNotFound(name.to_owned()))
 }
 
-/// An answer as a response whose body follows as the engine writes it.
-pub(super) fn stream(answer: Answer) -> Response {
+/// An answer as a response: with its length where it is here, else with a body that follows as the
+/// engine writes it.
+pub(super) fn respond(answer: Answer) -> Response {
     let content_type = answer.format.content_type();
-    ([(CONTENT_TYPE, content_type)], Body::from_stream(answer.into_stream())).into_response()
+    let body = answer.whole().map_or_else(|| Body::from_stream(answer.into_stream()), Body::from);
+    ([(CONTENT_TYPE, content_type)], body).into_response()
 }

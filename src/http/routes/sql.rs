@@ -11,7 +11,7 @@ use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::parameters::{Given, Settings};
 use super::super::{ApiError, Rooms, parameters};
-use super::pipes::stream;
+use super::pipes::respond;
 use crate::catalog::ResourceName;
 use crate::query::inspect::{self, BrokenText, TableFunctions, TableListing, TextPurpose};
 use crate::query::{QueryError, SqlCall};
@@ -29,7 +29,7 @@ pub(super) async fn run_sql(
     let subject = given.settings.subject().map(subject).transpose()?;
     let output = given.settings.output()?;
     let call = SqlCall { permit, sql, subject, output, arguments: given.arguments };
-    Ok(stream(rooms.queries.run_sql(call).await?))
+    Ok(respond(rooms.queries.run_sql(call).await?))
 }
 
 /// SQL that is looked at and not run, within the limit of its length.
