@@ -42,6 +42,9 @@ pub struct Ingest {
     /// Time that accepted rows wait for others.
     #[serde(rename = "linger_milliseconds", deserialize_with = "units::milliseconds")]
     pub linger: Duration,
+    /// Time that rows are tried which the engine has not the memory or the time for.
+    #[serde(rename = "too_much_seconds", deserialize_with = "units::seconds")]
+    pub too_much: Duration,
     /// Time that a request waits for its rows to be in the table.
     #[serde(rename = "wait_timeout_seconds", deserialize_with = "units::seconds")]
     pub wait_timeout: Duration,

@@ -109,6 +109,7 @@ impl Delivery {
             rows: settings.ingest.batch_rows.get(),
             bytes: settings.ingest.batch_bytes.get(),
             linger: settings.ingest.linger,
+            too_much: settings.ingest.too_much,
         };
         let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
         let shared = Shared {

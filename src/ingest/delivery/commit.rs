@@ -156,18 +156,7 @@ impl Committer {
             Some(chunk) => self.tables.count_history(&plan.rows, chunk).await?,
             None => content.row_count(),
         };
-        let refusals = match self.load_and_evaluate(plan, content).await {
-            Ok(()) => Refusals::default(),
-            Err(Undone::Refused(reason)) if plan.history.is_none() => {
-                tracing::warn!(
-                    table = plan.rows.table,
-                    reason,
-                    "the engine refuses rows: they are looked for"
-                );
-                poison::sift(&self.tables, plan, content, reason).await?
-            }
-            Err(other) => return Err(other),
-        };
+        let refusals = self.fill_stages(plan, content).await?;
         let quarantined = content.quarantine_count() + refusals.rows();
         let mut tables = plan.tables();
         tables.retain(|table| {
@@ -177,6 +166,25 @@ impl Committer {
         let puts = if anchor.is_some() { tables } else { Vec::new() };
         let puts = puts.into_iter().map(|table| (table, Source::Stage)).collect();
         Ok(Prepared { puts, anchor, refusals })
+    }
+
+    /// Fills the stages with what is to be put; tells what was moved to the quarantine's.
+    async fn fill_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Refusals, Undone> {
+        if let Some(reason) = &plan.refused {
+            return poison::refuse(&self.tables, plan, content, reason).await;
+        }
+        match self.load_and_evaluate(plan, content).await {
+            Ok(()) => Ok(Refusals::default()),
+            Err(Undone::Refused(reason)) if plan.history.is_none() => {
+                tracing::warn!(
+                    table = plan.rows.table,
+                    reason,
+                    "the engine refuses rows: they are looked for"
+                );
+                poison::sift(&self.tables, plan, content, reason).await
+            }
+            Err(other) => Err(other),
+        }
     }
 
     async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content) -> Result<(), Undone> {
@@ -275,6 +283,7 @@ fn anchor(plan: &FrozenPlan, rows: u64, quarantined: u64) -> Option<Anchor> {
 fn direct(plan: &FrozenPlan, content: &Content) -> Option<Vec<(TableKey, Source)>> {
     let simple = plan.steps.is_empty()
         && plan.history.is_none()
+        && plan.refused.is_none()
         && content.rows.len() <= 1
         && content.quarantine.len() <= 1;
     if !simple {

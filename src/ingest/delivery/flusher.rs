@@ -1,7 +1,7 @@
 //! One task for each data source: closes batches and brings them to their end, in order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::commit::{Pause, Undone};
@@ -10,7 +10,7 @@ use super::feed::{Due, Feed, Held, Stored};
 use super::ledger::Waiting;
 use super::payload::{self, Payload};
 use super::poison::Refusals;
-use super::record::BatchId;
+use super::record::{BatchId, FrozenPlan};
 
 /// When a batch is closed.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub(super) struct BatchLimits {
     pub(super) rows: usize,
     pub(super) bytes: usize,
     pub(super) linger: Duration,
+    /// How long rows are tried that the engine has not the means for.
+    pub(super) too_much: Duration,
 }
 
 /// The requests of one batch may be so many.
@@ -28,6 +30,36 @@ pub(super) struct Flusher {
     pub(super) source: String,
     pub(super) feed: Arc<Feed>,
     pub(super) shared: Arc<Shared>,
+}
+
+/// Requests that are tried as one batch.
+#[derive(Default)]
+struct Attempt {
+    requests: Vec<Loaded>,
+    /// Since when the engine has lacked the means for them.
+    lacking: Option<Instant>,
+    /// Why none of their rows is taken any more.
+    refused: Option<String>,
+}
+
+impl Attempt {
+    fn of(requests: Vec<Loaded>) -> Self {
+        Self { requests, ..Self::default() }
+    }
+
+    /// The later half stays below the earlier one on the stack.
+    fn halves(mut self) -> [Self; 2] {
+        let later = self.requests.split_off(self.requests.len() / 2);
+        [Self::of(later), Self::of(self.requests)]
+    }
+
+    /// Gives up on rows that the engine has lacked the means for all the time.
+    fn after(self, undone: &Undone, patience: Duration) -> Self {
+        let Undone::TooMuch(reason) = undone else { return Self { lacking: None, ..self } };
+        let since = self.lacking.unwrap_or_else(Instant::now);
+        let refused = (since.elapsed() >= patience).then(|| reason.clone());
+        Self { lacking: Some(since), refused: self.refused.or(refused), ..self }
+    }
 }
 
 /// A request on its way into a batch.
@@ -77,51 +109,54 @@ impl Flusher {
     /// Brings requests into their tables, however long the engine is away: in one batch, or in
     /// smaller ones where the engine has not the means for one.
     async fn flush(&self, requests: Vec<Loaded>) {
-        let mut open = vec![requests];
+        let mut open = vec![Attempt::of(requests)];
         let mut pause = Pause::new();
         let mut failures = 0;
-        while let Some(requests) = open.pop() {
-            let payloads = match self.payloads(&requests).await {
+        while let Some(attempt) = open.pop() {
+            let payloads = match self.payloads(&attempt.requests).await {
                 Ok(payloads) => payloads,
                 Err(error) => {
                     tracing::error!(source = self.source, %error, "the log cannot be read: rows wait");
-                    open.push(requests);
+                    open.push(attempt);
                     pause.wait().await;
                     continue;
                 }
             };
             let rows: usize =
                 payloads.iter().flat_map(|payload| &payload.rows).map(crate::ingest::Block::rows).sum();
-            if rows > self.shared.limits.rows && requests.len() > 1 {
-                open.extend(halves(requests));
+            if rows > self.shared.limits.rows && attempt.requests.len() > 1 {
+                open.extend(attempt.halves());
                 continue;
             }
-            match self.commit(&requests, payloads).await {
+            match self.commit(&attempt, payloads).await {
                 Ok(refusals) => {
                     pause = Pause::new();
                     failures = 0;
-                    tell(requests, &refusals);
+                    tell(attempt.requests, &refusals);
                 }
-                Err(Undone::TooMuch(reason)) if requests.len() > 1 => {
+                Err(Undone::TooMuch(reason)) if attempt.requests.len() > 1 => {
                     tracing::warn!(source = self.source, reason, "a batch is halved");
-                    open.extend(halves(requests));
+                    open.extend(attempt.halves());
                 }
                 Err(undone) => {
                     failures += 1;
                     tracing::warn!(source = self.source, failures, %undone, "rows wait for the engine");
-                    open.push(requests);
+                    open.push(attempt.after(&undone, self.shared.limits.too_much));
                     pause.wait().await;
                 }
             }
         }
     }
 
-    async fn commit(&self, requests: &[Loaded], payloads: Vec<Payload>) -> Result<Refusals, Undone> {
-        let (Some(first), Some(last)) = (requests.first(), requests.last()) else {
+    async fn commit(&self, attempt: &Attempt, payloads: Vec<Payload>) -> Result<Refusals, Undone> {
+        let (Some(first), Some(last)) = (attempt.requests.first(), attempt.requests.last()) else {
             return Ok(Refusals::default());
         };
         let id = BatchId { source: self.source.clone(), from: first.waiting.sequence };
-        let plan = self.shared.plan(&self.source);
+        let mut plan = self.shared.plan(&self.source);
+        if attempt.refused.is_some() {
+            plan = Arc::new(FrozenPlan { refused: attempt.refused.clone(), ..(*plan).clone() });
+        }
         let content = Content::of(payloads);
         self.shared.committer.commit((id, last.waiting.sequence), &plan, &content).await
     }
@@ -155,12 +190,6 @@ impl Shared {
         };
         tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
     }
-}
-
-/// The later half stays below the earlier one on the stack.
-fn halves(mut requests: Vec<Loaded>) -> [Vec<Loaded>; 2] {
-    let later = requests.split_off(requests.len() / 2);
-    [later, requests]
 }
 
 /// Tells those who wait. Somebody who has gone away no longer asks.

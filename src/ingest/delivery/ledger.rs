@@ -143,7 +143,8 @@ impl Ledger {
         {
             population.frozen.insert(id.from.get());
         }
-        let mut requests = Vec::new();
+        // A second record of the same batch keeps what the first took.
+        let mut requests = self.batches.remove(&id).map(|known| known.requests).unwrap_or_default();
         if let Some(waiting) = self.waiting.get_mut(&id.source) {
             while let Some(rows) = waiting.front().copied().filter(|rows| rows.sequence <= to) {
                 waiting.pop_front();
@@ -287,6 +288,7 @@ mod tests {
             null_tables: BTreeSet::new(),
             history: None,
             keys: BTreeMap::new(),
+            refused: None,
         }
     }
 
@@ -355,6 +357,17 @@ mod tests {
         log.say(Control::Done { batch: batch.clone() });
         assert_eq!(log.window(Machine::RanOn), []);
         assert_eq!(log.window(Machine::Stopped), [batch], "a stopped machine may have lost its parts");
+    }
+
+    #[test]
+    fn a_batch_that_is_frozen_twice_keeps_its_requests() {
+        let mut log = Log::new();
+        let (first, second) = (log.rows(), log.rows());
+        log.freeze(first, first, 4);
+        let batch = log.freeze(first, second, 5);
+        let requests = &log.ledger.batch(&batch).unwrap().requests;
+        assert_eq!(requests.iter().map(|rows| rows.sequence).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(log.ledger.cut(), Sequence::FIRST);
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub(super) fn bare(database: &str, source: &str) -> FrozenPlan {
         null_tables: BTreeSet::new(),
         history: None,
         keys: BTreeMap::new(),
+        refused: None,
     }
 }
 
@@ -102,6 +103,7 @@ fn plan<'a>(
         null_tables: BTreeSet::new(),
         history: None,
         keys: BTreeMap::new(),
+        refused: None,
     };
     for table in plan.tables() {
         let Some(known) = workspace.data_sources.values().find(|it| TableKey::from(&it.rows) == table) else {

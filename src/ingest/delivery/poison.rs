@@ -75,26 +75,26 @@ pub(super) async fn sift(
     content: &Content,
     reason: String,
 ) -> Result<Refusals, Undone> {
-    let mut sieve = Sieve { tables, plan, content, tries: 0, passed: 0, refused: Vec::new() };
-    for (number, merged) in content.rows.iter().enumerate() {
-        tables.make_raw(&raw_of(&plan.rows, number), &merged.block).await?;
-    }
+    let mut sieve = Sieve::over(tables, plan, content).await?;
     sieve.search(reason).await?;
-    if let Err(Undone::Refused(reason)) = sieve.settle().await {
+    match sieve.settle().await {
         // Each row alone is taken and all of them together are not: nobody can say which is wrong.
-        sieve.refused = sieve.runs().into_iter().map(|run| (run, reason.clone())).collect();
-        sieve.settle().await?;
+        Err(Undone::Refused(reason)) => sieve.refuse_all(&reason).await?,
+        outcome => outcome?,
     }
-    let mut refusals = Refusals::default();
-    for (run, reason) in &sieve.refused {
-        for row in run.from..run.to {
-            refusals.add(content.rows[run.table].owner(row), reason);
-        }
-    }
-    for number in 0..content.rows.len() {
-        tables.drop(&raw_of(&plan.rows, number)).await?;
-    }
-    Ok(refusals)
+    sieve.finish().await
+}
+
+/// Leaves the stages with every row in the quarantine's.
+pub(super) async fn refuse(
+    tables: &Tables,
+    plan: &FrozenPlan,
+    content: &Content,
+    reason: &str,
+) -> Result<Refusals, Undone> {
+    let mut sieve = Sieve::over(tables, plan, content).await?;
+    sieve.refuse_all(reason).await?;
+    sieve.finish().await
 }
 
 struct Sieve<'a> {
@@ -106,7 +106,34 @@ struct Sieve<'a> {
     refused: Vec<(Run, String)>,
 }
 
-impl Sieve<'_> {
+impl<'a> Sieve<'a> {
+    /// Lays the rows out as they came.
+    async fn over(tables: &'a Tables, plan: &'a FrozenPlan, content: &'a Content) -> Result<Self, Undone> {
+        for (number, merged) in content.rows.iter().enumerate() {
+            tables.make_raw(&raw_of(&plan.rows, number), &merged.block).await?;
+        }
+        Ok(Self { tables, plan, content, tries: 0, passed: 0, refused: Vec::new() })
+    }
+
+    async fn refuse_all(&mut self, reason: &str) -> Result<(), Undone> {
+        self.refused = self.runs().into_iter().map(|run| (run, reason.to_owned())).collect();
+        self.settle().await
+    }
+
+    /// Takes the raw tables away; tells whose rows were moved.
+    async fn finish(self) -> Result<Refusals, Undone> {
+        let mut refusals = Refusals::default();
+        for (run, reason) in &self.refused {
+            for row in run.from..run.to {
+                refusals.add(self.content.rows[run.table].owner(row), reason);
+            }
+        }
+        for number in 0..self.content.rows.len() {
+            self.tables.drop(&self.raw(number)).await?;
+        }
+        Ok(refusals)
+    }
+
     /// All rows.
     fn runs(&self) -> Vec<Run> {
         let run = |(table, merged): (usize, &super::content::Merged)| Run {

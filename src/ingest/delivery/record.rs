@@ -96,6 +96,10 @@ pub(super) struct FrozenPlan {
     /// Key expressions that are computed when rows are put; what they refuse is found before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) keys: BTreeMap<TableKey, String>,
+    /// Why every row goes to the quarantine: the engine has lacked the means for them for too long.
+    /// Frozen, because a second try may find the means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
 }
 
 /// Some rows of a table: a share of a partition. Which rows these are does not change with merges.

@@ -68,7 +68,13 @@ impl Shared {
     async fn redo_barriers(&self) -> Result<(), RecoveryError> {
         let open = self.committer.journal.ledger().open_barriers();
         for (number, statement) in open {
-            self.committer.tables.change(&statement).await?;
+            match self.committer.tables.change(&statement).await {
+                // A table that is gone holds nothing that the statement could change.
+                Err(EngineError::Exception { code: 60 | 81, message }) => {
+                    tracing::warn!(statement, message, "a statement that was begun finds no table");
+                }
+                outcome => outcome?,
+            }
             self.committer.journal.sync().await.map_err(|error| RecoveryError::Sync(error.to_string()))?;
             self.committer.journal.say(Control::BarrierDone { number }).await?;
         }

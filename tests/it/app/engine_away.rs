@@ -149,3 +149,40 @@ async fn a_frozen_engine_makes_no_false_promise() {
     assert_eq!(ledger.unknown, [0; 0], "the log knows every row");
     ledger.check(&server.admin()).await;
 }
+
+/// A view that needs as many bytes as eight times a column says.
+fn hungry_project() -> crate::harness::Project {
+    crate::harness::Project::default()
+        .data_source("meals", &["id UInt64", "bytes UInt64"])
+        .with(
+            "datasources/eaten.datasource",
+            "SCHEMA >\n    id UInt64, bytes UInt64\n\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"id\"\n",
+        )
+        .with(
+            "pipes/eat.pipe",
+            "NODE rows\nSQL >\n    SELECT id, arraySum(range(bytes)) AS bytes FROM meals\n\nTYPE materialized\nDATASOURCE eaten\n",
+        )
+        .endpoint("eaten_ids", "SELECT id FROM eaten ORDER BY id")
+        .endpoint("refused_ids", "SELECT toUInt64(assumeNotNull(id)) AS id, c__error AS error FROM meals_quarantine ORDER BY id")
+}
+
+#[tokio::test]
+async fn rows_that_the_engine_has_no_memory_for_end_in_the_quarantine_and_hold_nobody_up() {
+    let server = ServerFolder::new(&hungry_project())
+        .with_variable("ROOST__ENGINE__MEMORY_BYTES", "900000000")
+        .with_variable("ROOST__INGEST__TOO_MUCH_SECONDS", "1")
+        .start()
+        .await;
+    let admin = server.admin();
+    let hungry = admin.post("/v0/events?name=meals", "{\"id\":1,\"bytes\":400000000}");
+    assert_eq!(hungry.await.status, 202);
+    let reply = admin.post("/v0/events?name=meals&wait=true", "{\"id\":2,\"bytes\":4}").await;
+    assert_eq!(reply.status, 200, "a batch of both is halved: {}", reply.text);
+    let reply = admin.post("/v0/events?name=meals&wait=true", "{\"id\":3,\"bytes\":400000000}").await;
+    let error = reply.error(422);
+    assert!(error.to_lowercase().contains("memory"), "{error}");
+    assert_eq!(admin.rows("eaten_ids").await, [serde_json::json!({ "id": 2 })]);
+    let refused = admin.rows("refused_ids").await;
+    assert_eq!(refused.iter().map(|row| row["id"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);
+    assert!(refused[0]["error"][0].as_str().unwrap().to_lowercase().contains("memory"), "{refused:?}");
+}
