@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{AdminToken, Identity, IdentityError, Keyring, KeyringParts, TokenText};
@@ -126,11 +127,14 @@ impl App {
         let catalog = Arc::new(Catalog::new(workspace));
         let ingest = Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest);
         let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
+        let mut metrics = Registry::with_prefix("roost");
+        delivery.metrics().register(&mut metrics);
         let rooms = Rooms {
             catalog: Arc::clone(&catalog),
             keyring,
             ingest: Arc::new(ingest),
             queries: Arc::new(queries),
+            metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),
         };
         Ok(Self { rooms, catalog, delivery, tasks })

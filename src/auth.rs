@@ -23,7 +23,8 @@ pub use identity::{AdminToken, Identity, IdentityError};
 pub use jwt::{JwtError, JwtRequest};
 pub use keyring::{Keyring, KeyringParts};
 pub use permit::{
-    AppendPermit, FixedParameters, FixedValue, ReadPermit, SqlPermit, Token, TokensPermit, TruncatePermit,
+    AppendPermit, FixedParameters, FixedValue, MetricsPermit, ReadPermit, SqlPermit, Token, TokensPermit,
+    TruncatePermit,
 };
 pub use token::TokenText;
 pub use token_set::{StaticToken, TokenSet};

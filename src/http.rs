@@ -20,6 +20,7 @@ mod unread;
 use std::sync::Arc;
 
 use axum::Router;
+use prometheus_client::registry::Registry;
 
 use crate::auth::Keyring;
 use crate::catalog::Catalog;
@@ -40,6 +41,8 @@ pub struct Rooms {
     pub ingest: Arc<Ingest>,
     /// The way out.
     pub queries: Arc<Queries>,
+    /// What the rooms count.
+    pub metrics: Arc<Registry>,
     /// Limits of requests.
     pub limits: RequestLimits,
 }

@@ -58,6 +58,10 @@ pub struct SqlPermit {
     access: Access,
 }
 
+/// The right to see numbers about everything. Only [`Token::see_metrics`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricsPermit(());
+
 /// The right to see, make, change and delete tokens. Only [`Token::manage_tokens`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub struct TokensPermit {
@@ -189,6 +193,12 @@ impl Token {
         Err(AuthError::Forbidden { token, action, scope: "DATASOURCES:READ:<data source>".to_owned() })
     }
 
+    /// Asks for the right to see numbers about everything.
+    pub fn see_metrics(&self) -> Result<MetricsPermit, AuthError> {
+        self.require(&[], &Scope::ReadAll, || "see the metrics".to_owned())?;
+        Ok(MetricsPermit(()))
+    }
+
     /// Asks for the right to manage tokens.
     pub fn manage_tokens(&self) -> Result<TokensPermit, AuthError> {
         self.require(&[], &Scope::Tokens, || "manage tokens".to_owned())?;
@@ -256,6 +266,8 @@ mod tests {
         for scope in ["PIPES:READ:q", "PIPES:CREATE", "PIPES:DROP:p", "DATASOURCES:READ:p", "TOKENS"] {
             assert!(!may_read(scope), "{scope}");
         }
+        let may_measure = |scope| token(&[scope]).see_metrics().is_ok();
+        assert!(may_measure("WORKSPACE:READ_ALL") && may_measure("ADMIN") && !may_measure("TOKENS"));
         let may_manage = |scope| token(&[scope]).manage_tokens().is_ok();
         assert!(may_manage("TOKENS") && may_manage("ADMIN") && !may_manage("WORKSPACE:READ_ALL"));
     }

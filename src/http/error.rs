@@ -130,6 +130,15 @@ impl From<RequestError> for ApiError {
 }
 
 impl ApiError {
+    /// The error in a word, for counting.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Auth(_) => "token",
+            Self::Ingest(error) => error.reason(),
+            Self::Query(_) | Self::Request(_) => "request",
+        }
+    }
+
     /// The status of every error of the API.
     fn status(&self) -> StatusCode {
         match self {

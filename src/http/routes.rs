@@ -34,6 +34,8 @@ pub enum Right {
     /// A token of this workspace, whatever it may: the answer holds only what it reaches, or works on
     /// the text of the request alone.
     AnyToken,
+    /// Everything: numbers name every data source.
+    SeeMetrics,
     /// Manage tokens.
     ManageTokens,
     /// Manage tokens, or be the token of the request.
@@ -89,6 +91,7 @@ fn table() -> Vec<Route> {
         route(MethodFilter::DELETE, "/v0/tokens/{token}", Right::ManageTokens, tokens::delete),
         route(MethodFilter::POST, "/v0/tokens/{token}/refresh", Right::ManageTokens, tokens::refresh),
         route(MethodFilter::GET, "/v0/health", Right::Public("probes have no token"), system::health),
+        route(MethodFilter::GET, "/metrics", Right::SeeMetrics, system::metrics),
         route(
             MethodFilter::GET,
             "/version",

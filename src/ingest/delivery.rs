@@ -44,6 +44,7 @@ use crate::catalog::Workspace;
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
+use crate::ingest::metrics::Metrics;
 use crate::ingest::wal::WalError;
 use crate::ingest::{Admission, DecodedBody, IngestError};
 use commit::Committer;
@@ -141,6 +142,17 @@ impl Delivery {
         Ok(())
     }
 
+    /// What the way in counts.
+    pub fn metrics(&self) -> &Metrics {
+        self.shared.committer.journal.metrics()
+    }
+
+    /// Notes how the log stands now.
+    pub(super) fn observe(&self) {
+        let usage = self.shared.committer.journal.wal.usage();
+        self.metrics().observe(usage, self.age(now()));
+    }
+
     fn feed(&self, source: &str) -> Arc<Feed> {
         let start = |feed| {
             let flusher = Flusher { source: source.to_owned(), feed, shared: Arc::clone(&self.shared) };
@@ -156,7 +168,7 @@ impl Delivery {
         body: &DecodedBody,
         sender: Sender,
     ) -> Result<(), IngestError> {
-        let arrival = u64::try_from(Clock::System.now().timestamp_millis()).unwrap_or_default();
+        let arrival = now();
         self.refuse_when_old(arrival)?;
         let payload = payload::encode(body, arrival);
         let (feed, bytes) = (self.feed(source), payload.len());
@@ -179,9 +191,13 @@ impl Delivery {
 
     fn refuse_when_old(&self, now: u64) -> Result<(), IngestError> {
         let limit = self.shared.max_age;
+        if self.age(now) > limit { Err(IngestError::Behind { limit }) } else { Ok(()) }
+    }
+
+    /// How long the oldest row has waited that is in no batch.
+    fn age(&self, now: u64) -> Duration {
         let oldest = self.shared.committer.journal.ledger().oldest_arrival();
-        let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest));
-        if Duration::from_millis(age) > limit { Err(IngestError::Behind { limit }) } else { Ok(()) }
+        Duration::from_millis(oldest.map_or(0, |oldest| now.saturating_sub(oldest)))
     }
 
     /// Flushes everything, for at most the grace; what is left is delivered after the next start.
@@ -197,6 +213,11 @@ impl Delivery {
             tracing::warn!(%error, "what is done could not be made durable; the next start looks at it again");
         }
     }
+}
+
+/// The time, in milliseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(Clock::System.now().timestamp_millis()).unwrap_or_default()
 }
 
 /// Makes durable what is done, again and again.

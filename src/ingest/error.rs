@@ -64,3 +64,21 @@ pub enum IngestError {
     #[error("the server is stopping: nothing was taken, send the events again")]
     Stopping,
 }
+
+impl IngestError {
+    /// The error in a word, for counting.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Body(_) | Self::Log(WalError::TooLarge { .. }) => "body",
+            Self::NotFound { .. } | Self::NotForEvents { .. } => "data_source",
+            Self::Overloaded { .. } | Self::Log(WalError::Busy { .. }) => "overloaded",
+            Self::Log(WalError::Full { .. }) => "log_full",
+            Self::Log(WalError::NoSpace { .. }) => "no_space",
+            Self::Log(WalError::ReadOnly | WalError::Disk(_) | WalError::Unknown(_)) => "disk",
+            Self::Behind { .. } => "behind",
+            Self::Refused { .. } => "rows",
+            Self::NotChanged { .. } => "statement",
+            Self::Log(WalError::Closed) | Self::Stopping => "stopping",
+        }
+    }
+}

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
+use super::metrics::Metrics;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, TruncatePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
@@ -92,6 +93,7 @@ impl Ingest {
         wait: Wait,
     ) -> Result<(Counts, Reached), IngestError> {
         let channel = self.channel(self.data_source(permit.data_source())?)?;
+        let sent = body.0.len();
         let decoded = self.decode(Arc::clone(&channel), body.0, body.1).await?;
         let counts =
             Counts { successful_rows: decoded.successful_rows, quarantined_rows: decoded.quarantined_rows };
@@ -104,6 +106,8 @@ impl Ingest {
         };
         let name = channel.data_source.name.as_str();
         self.delivery.keep(name, &decoded, Sender { admission, waiter }).await?;
+        let rows = (counts.successful_rows, counts.quarantined_rows);
+        self.delivery.metrics().accepted(name, rows, sent);
         let Some(stored) = stored else { return Ok((counts, Reached::Log)) };
         match tokio::time::timeout(self.wait_timeout, stored).await {
             Ok(Ok(Stored::Whole)) => Ok((counts, Reached::Tables)),
@@ -111,6 +115,17 @@ impl Ingest {
             // The time is over, or the server stops: the rows are in the log.
             Ok(Err(_)) | Err(_) => Ok((counts, Reached::LogOnly)),
         }
+    }
+
+    /// What the way in counts, and how things stand now.
+    pub fn observe(&self) -> &Metrics {
+        self.delivery.observe();
+        self.delivery.metrics()
+    }
+
+    /// Counts a request of which nothing was taken.
+    pub fn refused(&self, reason: &'static str) {
+        self.delivery.metrics().refused(reason);
     }
 
     /// Removes all rows of a data source.

@@ -15,6 +15,7 @@
 
 mod disk;
 mod format;
+mod metrics;
 mod recovery;
 mod scan;
 mod segments;
@@ -34,6 +35,7 @@ use tokio::sync::oneshot;
 
 pub use disk::{Disk, FolderDisk, LogFile};
 pub use format::{Kind, LogId, Record, Sequence};
+pub use metrics::LogMetrics;
 pub use recovery::{Damage, inspect};
 pub use segments::Place;
 
@@ -144,6 +146,7 @@ pub struct Wal {
     /// The sequence number that the next entry gets.
     next: Arc<AtomicU64>,
     commands: Option<mpsc::SyncSender<Command>>,
+    metrics: LogMetrics,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -161,9 +164,12 @@ impl Wal {
         let segments = Arc::new(Segments::new(disk, recovered.segments));
         let next = Arc::new(AtomicU64::new(recovered.next.get()));
         let (commands, queue) = mpsc::sync_channel(writer::QUEUE);
-        let writer = Writer::new(Arc::clone(&segments), recovered.log, Arc::clone(&next), settings);
+        let metrics = LogMetrics::of(&recovered.damage);
+        let counts = (Arc::clone(&next), metrics.clone());
+        let writer = Writer::new(Arc::clone(&segments), recovered.log, counts, settings);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok((Self { segments, next, commands: Some(commands), thread: Some(thread) }, recovered.damage))
+        let wal = Self { segments, next, commands: Some(commands), metrics, thread: Some(thread) };
+        Ok((wal, recovered.damage))
     }
 
     /// Keeps an entry; `then` learns what became of it.
@@ -215,6 +221,11 @@ impl Wal {
             // A closed log is cut at its next start.
             let _ = commands.send(Command::Cut(until));
         }
+    }
+
+    /// What the log counts.
+    pub fn metrics(&self) -> &LogMetrics {
+        &self.metrics
     }
 
     /// What the log holds now.

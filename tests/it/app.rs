@@ -4,16 +4,20 @@
 //! shared engine. What is about the process itself, its engine's death or its logs runs the built
 //! program, [`ServerProcess`](crate::harness::ServerProcess).
 
+mod bad_network;
 mod bodies;
 mod command_line;
 mod engine_away;
 mod events;
+mod full_disk;
 mod jwts;
 mod kills;
 mod load;
 mod loading;
 mod log_commands;
+mod metrics;
 mod parameters;
+mod proxy;
 mod quarantine;
 mod reading;
 mod results;

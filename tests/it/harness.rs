@@ -25,6 +25,6 @@ pub(crate) use native::Block;
 pub(crate) use process::{EngineProcess, engine_of};
 pub(crate) use project::Project;
 pub(crate) use server_process::{Running, ServerFolder, ServerProcess, SideDoor};
-pub(crate) use shared::{SharedEngine, shared_engine};
+pub(crate) use shared::{RemoteEngine, SharedEngine, shared_engine};
 pub(crate) use test_app::{Home, TestApp};
 pub(crate) use test_engine::{TestEngine, options};

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::{ApiError, Rooms, body};
+use crate::auth::Token;
 use crate::catalog::ResourceName;
 use crate::ingest::{BodyFormat, Counts, IngestError, Reached, Wait};
 
@@ -21,19 +22,29 @@ pub(super) async fn append_events(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let taken = take(&rooms, &token, &query, (&headers, body)).await;
+    let (counts, reached) = taken.inspect_err(|error| rooms.ingest.refused(error.reason()))?;
+    Ok(answer(counts, reached))
+}
+
+async fn take(
+    rooms: &Rooms,
+    token: &Token,
+    query: &QueryPairs,
+    (headers, body): (&HeaderMap, Body),
+) -> Result<(Counts, Reached), ApiError> {
     let name = query.last("name").filter(|name| !name.is_empty()).ok_or(NAME_MISSING)?;
-    let format = body_format(&query)?;
+    let format = body_format(query)?;
     let name =
         ResourceName::parse(name).map_err(|_| IngestError::NotFound { data_source: name.to_owned() })?;
     let permit = token.append(name)?;
     let mut admission = rooms.ingest.admission();
-    let events = body::read(&headers, body, &mut admission, rooms.limits).await?;
+    let events = body::read(headers, body, &mut admission, rooms.limits).await?;
     let wait = match query.last("wait") {
         Some("true" | "1") => Wait::Tables,
         _ => Wait::Log,
     };
-    let (counts, reached) = rooms.ingest.append(&permit, (events, format), admission, wait).await?;
-    Ok(answer(counts, reached))
+    Ok(rooms.ingest.append(&permit, (events, format), admission, wait).await?)
 }
 
 const NAME_MISSING: RequestError = RequestError::ParameterMissing {

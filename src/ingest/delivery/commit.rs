@@ -131,6 +131,7 @@ impl Committer {
         match self.put_all(&prepared, content, &Seen::new()).await {
             Ok(()) => self.say_done(&id).await,
             Err(undone) => {
+                self.journal.metrics().doubted();
                 tracing::warn!(source = id.source, %undone, "a batch is in doubt");
                 return Ok(self.redo(&id, content).await);
             }

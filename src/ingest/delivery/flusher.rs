@@ -128,8 +128,12 @@ impl Flusher {
                 open.extend(attempt.halves());
                 continue;
             }
+            let began = Instant::now();
             match self.commit(&attempt, payloads).await {
                 Ok(refusals) => {
+                    let metrics = self.shared.committer.journal.metrics();
+                    metrics.flushed(&self.source, rows as u64, began.elapsed());
+                    metrics.moved(&self.source, refusals.rows());
                     pause = Pause::new();
                     failures = 0;
                     tell(attempt.requests, &refusals);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::ledger::{Ledger, Machine, Waiting};
 use super::payload;
 use super::record::Control;
+use crate::ingest::metrics::Metrics;
 use crate::ingest::wal::{
     self, Appended, Disk, Entry, FolderDisk, Kind, Place, Record, Sequence, Wal, WalError,
 };
@@ -18,6 +19,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The log of a data directory, read whole.
 pub struct Journal {
     pub(super) wal: Wal,
+    metrics: Metrics,
     ledger: Arc<Mutex<Ledger>>,
     boot: String,
     /// What happened to the machine between the last record and this start.
@@ -47,7 +49,9 @@ impl Journal {
             None if ledger.window(Machine::Stopped).is_empty() => Machine::RanOn,
             _ => Machine::Stopped,
         };
-        let journal = Self { wal, ledger: Arc::new(Mutex::new(ledger)), boot, machine, engine_data };
+        let metrics = Metrics::new(wal.metrics().clone());
+        let ledger = Arc::new(Mutex::new(ledger));
+        let journal = Self { wal, metrics, ledger, boot, machine, engine_data };
         journal.note_parts()?;
         Ok(journal)
     }
@@ -79,9 +83,9 @@ impl Journal {
         self.machine
     }
 
-    /// What the log holds now.
-    pub fn usage(&self) -> wal::Usage {
-        self.wal.usage()
+    /// What the way in counts.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Keeps the rows of a request. Once they are on disk `hold` runs, then the ledger knows them,

@@ -9,11 +9,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use super::disk::LogFile;
 use super::format::{self, HEADER_BYTES, Header, Kind, LogId, Sequence};
 use super::segments::{Place, Segment, Segments, file_name};
-use super::{Appended, Durability, Entry, MAX_PAYLOAD, Settings, Then, WalError};
+use super::{Appended, Durability, Entry, LogMetrics, MAX_PAYLOAD, Settings, Then, WalError};
 
 /// Entries that may wait for the thread; rows beyond them are refused.
 pub(super) const QUEUE: usize = 16_384;
@@ -32,6 +33,7 @@ pub(super) struct Writer {
     segments: Arc<Segments>,
     log: LogId,
     next: Arc<AtomicU64>,
+    metrics: LogMetrics,
     settings: Settings,
     /// The segment that is being written.
     active: Option<Active>,
@@ -67,8 +69,13 @@ enum Failure {
 }
 
 impl Writer {
-    pub(super) fn new(segments: Arc<Segments>, log: LogId, next: Arc<AtomicU64>, settings: Settings) -> Self {
-        Self { segments, log, next, settings, active: None, health: Health::Sound }
+    pub(super) fn new(
+        segments: Arc<Segments>,
+        log: LogId,
+        (next, metrics): (Arc<AtomicU64>, LogMetrics),
+        settings: Settings,
+    ) -> Self {
+        Self { segments, log, next, metrics, settings, active: None, health: Health::Sound }
     }
 
     /// Works until every sender is gone.
@@ -196,10 +203,16 @@ impl Writer {
     }
 
     fn sync(&self, file: &dyn LogFile) -> io::Result<()> {
-        match self.settings.durability {
-            Durability::Fsync => file.sync(),
-            Durability::Os => Ok(()),
+        if self.settings.durability == Durability::Os {
+            return Ok(());
         }
+        let began = Instant::now();
+        let outcome = file.sync();
+        match &outcome {
+            Ok(()) => self.metrics.synced(began.elapsed()),
+            Err(_) => self.metrics.sync_failed(),
+        }
+        outcome
     }
 
     fn advance(&mut self, number: u64, start: u64, bytes: u64) -> Place {

@@ -86,7 +86,7 @@ impl Place {
 }
 
 /// `roost engine` on a loopback port.
-struct RemoteEngine {
+pub(crate) struct RemoteEngine {
     url: String,
     stop: Option<SyncSender<()>>,
     keeper: Option<JoinHandle<()>>,
@@ -96,7 +96,7 @@ struct RemoteEngine {
 impl RemoteEngine {
     /// Starts the process on a thread that lives as long as it: the kernel ends the engine with
     /// the thread that started it.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = Folder::new();
         let mut command = Command::new(program());
         command.args(["engine", "--sandbox", "preferred", "--listen", "127.0.0.1:0", "--path"]);
@@ -117,6 +117,11 @@ impl RemoteEngine {
         });
         let url = announced.recv().unwrap();
         Self { url, stop: Some(stop), keeper: Some(keeper), _folder: folder }
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

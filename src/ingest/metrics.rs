@@ -1,0 +1,148 @@
+//! What the way in counts, as numbers for Prometheus.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use super::wal::{LogMetrics, Usage};
+
+/// The data source that a number is about: as many series as there are data sources.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    data_source: String,
+}
+
+/// Why requests were refused, by a short word: see [`super::IngestError::reason`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
+/// Counts since the start, and how things stand.
+#[derive(Debug)]
+pub struct Metrics {
+    log: LogMetrics,
+    rows: Family<OfSource, Counter>,
+    quarantined: Family<OfSource, Counter>,
+    bytes: Family<OfSource, Counter>,
+    refused: Family<ByReason, Counter>,
+    batches: Family<OfSource, Counter>,
+    batch_rows: Histogram,
+    flushes: Histogram,
+    doubts: Counter,
+    log_bytes: Gauge,
+    log_segments: Gauge,
+    oldest: Gauge,
+}
+
+impl Metrics {
+    /// Nothing counted yet but what the log has.
+    pub(super) fn new(log: LogMetrics) -> Self {
+        Self {
+            log,
+            rows: Family::default(),
+            quarantined: Family::default(),
+            bytes: Family::default(),
+            refused: Family::default(),
+            batches: Family::default(),
+            // From 1 row to a million.
+            batch_rows: Histogram::new(exponential_buckets(1.0, 4.0, 11)),
+            // From 1 ms to 33 s.
+            flushes: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            doubts: Counter::default(),
+            log_bytes: Gauge::default(),
+            log_segments: Gauge::default(),
+            oldest: Gauge::default(),
+        }
+    }
+
+    /// A request whose rows are in the log.
+    pub(super) fn accepted(&self, data_source: &str, (rows, quarantined): (usize, usize), bytes: usize) {
+        add(&self.rows, data_source, rows);
+        add(&self.quarantined, data_source, quarantined);
+        add(&self.bytes, data_source, bytes);
+    }
+
+    /// Rows that were moved to the quarantine because the engine refused them.
+    pub(super) fn moved(&self, data_source: &str, rows: u64) {
+        add(&self.quarantined, data_source, usize::try_from(rows).unwrap_or(usize::MAX));
+    }
+
+    /// A request of which nothing was taken.
+    pub(super) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// A batch that is in its tables.
+    pub(super) fn flushed(&self, data_source: &str, rows: u64, took: Duration) {
+        add(&self.batches, data_source, 1);
+        #[expect(clippy::cast_precision_loss, reason = "a batch holds fewer rows than a float counts")]
+        self.batch_rows.observe(rows as f64);
+        self.flushes.observe(took.as_secs_f64());
+    }
+
+    /// A batch of which nobody knew whether it was in its tables.
+    pub(super) fn doubted(&self) {
+        self.doubts.inc();
+    }
+
+    /// How the log stands, and how long its oldest row has waited for the engine.
+    pub(super) fn observe(&self, usage: Usage, oldest: Duration) {
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.log_bytes.set(count(usage.bytes));
+        self.log_segments.set(count(usage.segments as u64));
+        self.oldest.set(count(oldest.as_secs()));
+    }
+
+    /// Gives the numbers their names, `roost_ingest_…` and `roost_log_…`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.log.register(registry);
+        let log = registry.sub_registry_with_prefix("log");
+        log.register_with_unit("size", "Bytes in the log", Unit::Bytes, self.log_bytes.clone());
+        log.register("segments", "Files of the log", self.log_segments.clone());
+        log.register_with_unit(
+            "oldest",
+            "Age of the oldest row that is in no batch",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+        let ingest = registry.sub_registry_with_prefix("ingest");
+        ingest.register("rows", "Accepted events for data sources", self.rows.clone());
+        ingest.register(
+            "quarantined_rows",
+            "Accepted events for quarantines, and rows that were moved there",
+            self.quarantined.clone(),
+        );
+        ingest.register_with_unit("accepted", "Accepted events, unpacked", Unit::Bytes, self.bytes.clone());
+        ingest.register(
+            "refused_requests",
+            "Requests of which nothing was taken, by reason",
+            self.refused.clone(),
+        );
+        ingest.register("batches", "Batches that are in their tables", self.batches.clone());
+        ingest.register("batch_rows", "Rows of a batch", self.batch_rows.clone());
+        ingest.register_with_unit(
+            "flush",
+            "Time from the begin of a batch until it is in its tables",
+            Unit::Seconds,
+            self.flushes.clone(),
+        );
+        ingest.register(
+            "batches_in_doubt",
+            "Batches that had to be looked for in their tables",
+            self.doubts.clone(),
+        );
+    }
+}
+
+fn add(family: &Family<OfSource, Counter>, data_source: &str, count: usize) {
+    if count > 0 {
+        let label = OfSource { data_source: data_source.to_owned() };
+        family.get_or_create(&label).inc_by(count as u64);
+    }
+}

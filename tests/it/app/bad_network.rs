@@ -1,0 +1,85 @@
+//! A ClickHouse server behind a bad network: what was acknowledged gets there once.
+
+use std::time::{Duration, Instant};
+
+use super::load::{self, Load};
+use super::metrics;
+use super::proxy::{Proxy, Weather};
+use crate::gate::{effort, tell};
+use crate::harness::{RemoteEngine, ServerFolder, ServerProcess, within};
+
+const BACK: Duration = Duration::from_secs(20);
+
+/// A server whose statements give up soon, before an engine behind a proxy.
+async fn server(proxy: &Proxy) -> ServerProcess {
+    ServerFolder::new(&load::project())
+        .with_variable("ROOST__ENGINE__URL", proxy.url())
+        .with_variable("ROOST__INGEST__INSERT_TIMEOUT_SECONDS", "1")
+        .with_variable("ROOST__INGEST__LINGER_MILLISECONDS", "50")
+        .with_variable("ROOST__WAL__SEGMENT_BYTES", "1000000")
+        .with_variable("ROOST__WAL__MAX_BYTES", "8000000")
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_frozen_or_half_open_lose_and_double_nothing() {
+    let engine = RemoteEngine::start();
+    let proxy = Proxy::before(engine.url()).await;
+    let server = server(&proxy).await;
+    let load = Load::start(&server.admin());
+    for round in 0..effort() {
+        for weather in [Weather::HalfOpen, Weather::Cut, Weather::Frozen] {
+            load.progress(20, BACK).await;
+            proxy.set(weather);
+            // Callers are answered from the log meanwhile, those that do not wait.
+            tokio::time::sleep(Duration::from_millis(1_300 + 37 * (round % 20))).await;
+            proxy.set(Weather::Fair);
+        }
+    }
+    load.progress(20, BACK).await;
+    let doubts = metrics::value(&server.admin(), "roost_ingest_batches_in_doubt_total").await.unwrap();
+    assert!(doubts.parse::<u64>().unwrap() > 0, "no batch was ever in doubt: the weather was too fair");
+    let ledger = load.finish().await;
+    assert_eq!(ledger.unknown, [0; 0], "the log knows every row");
+    ledger.check(&server.admin()).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_for_long_costs_nothing_but_room_in_the_log() {
+    let engine = RemoteEngine::start();
+    let proxy = Proxy::before(engine.url()).await;
+    let server = server(&proxy).await;
+    let admin = server.admin();
+    assert_eq!(admin.append("load", "{\"id\":0}").await, (1, 0));
+    proxy.set(Weather::Cut);
+    // As many requests as an hour has seconds, if the cap is not met before: it is.
+    let (mut taken, began) = (0_u64, Instant::now());
+    let refused = loop {
+        let first = 1 + taken * 100;
+        let lines: Vec<String> = (first..first + 100).map(|id| format!("{{\"id\":{id}}}")).collect();
+        let reply = admin.post("/v0/events?name=load", lines.join("\n")).await;
+        match reply.status.as_u16() {
+            202 => taken += 1,
+            _ => break reply,
+        }
+        assert!(taken < 100_000, "the log has no cap");
+    };
+    let live = taken as f64 / began.elapsed().as_secs_f64();
+    assert!(refused.error(503).contains("wal.max_bytes"), "{}", refused.text);
+    assert!(taken > 3_600, "{taken} requests fit into the log");
+    let began = Instant::now();
+    proxy.set(Weather::Fair);
+    let delivered = async || {
+        let reply =
+            admin.get("/v0/sql?q=SELECT count() AS n, uniqExact(id) AS ids FROM load FORMAT JSON").await;
+        let row = (reply.status == 200).then(|| reply.json()["data"][0].clone())?;
+        (row["n"] == 1 + taken * 100).then_some(row)
+    };
+    let (row, _) = within(BACK * 3, "everything is delivered", delivered).await;
+    assert_eq!(row["ids"], row["n"], "each once");
+    let drained = taken as f64 / began.elapsed().as_secs_f64();
+    tell(format_args!("{taken} requests of 100 rows taken at {live:.0}/s, delivered at {drained:.0}/s"));
+    let again = async || (admin.post("/v0/events?name=load", "{\"id\":1}").await.status == 202).then_some(());
+    within(BACK, "events are taken again", again).await;
+}
