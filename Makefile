@@ -37,9 +37,9 @@ lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	cargo check --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked --no-default-features
 	tools/lint.sh
 
-bench: ## what the language and the endpoints cost, beside work that everybody knows
+bench: ## what the language, the endpoints and delivery cost, beside work that everybody knows
 	cargo bench --bench language
-	$(WITH_ENGINE) && cargo bench --bench endpoints
+	$(WITH_ENGINE) && cargo bench --bench server
 
 fuzz: ## run each fuzz target for SECONDS (240); wants a nightly compiler and cargo-fuzz
 	@for target in datafile template sql; do \

@@ -216,7 +216,7 @@ impl EngineClient {
             // Of a small result the end has come, too.
             Some(_) => match cursor.next().now_or_never() {
                 Some(Ok(None)) => Rows { first, rest: None },
-                Some(Ok(second)) => Rows { first: joined(first, second), rest: Some((cursor, call)) },
+                Some(Ok(second)) => Rows { first: Some(joined(first, second)), rest: Some((cursor, call)) },
                 Some(Err(error)) => return Err(EngineError::from_client(error)),
                 None => Rows { first, rest: Some((cursor, call)) },
             },
@@ -318,8 +318,9 @@ async fn enter(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineEr
     Arc::clone(places).acquire_owned().await.map_err(closed)
 }
 
-fn joined(first: Option<Bytes>, second: Option<Bytes>) -> Option<Bytes> {
-    Some(first.into_iter().chain(second).collect::<Vec<_>>().concat().into())
+/// Two pieces as one.
+fn joined(first: Option<Bytes>, second: Option<Bytes>) -> Bytes {
+    first.into_iter().chain(second).collect::<Vec<_>>().concat().into()
 }
 
 /// A parameter's value as ClickHouse reads it over HTTP: escaped as in tab-separated text.

@@ -22,8 +22,8 @@ pub(super) async fn append_events(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let taken = take(&rooms, &token, &query, (&headers, body)).await;
-    let (counts, reached) = taken.inspect_err(|error| rooms.ingest.refused(error.reason()))?;
+    let outcome = take(&rooms, &token, &query, (&headers, body)).await;
+    let (counts, reached) = outcome.inspect_err(|error| rooms.ingest.refused(error.reason()))?;
     Ok(answer(counts, reached))
 }
 

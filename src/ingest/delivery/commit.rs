@@ -126,7 +126,7 @@ impl Committer {
     ) -> Result<Refusals, Undone> {
         let prepared = self.prepare(plan, content).await?;
         let heights = self.tables.heights(&prepared.tables()).await?;
-        let freeze = Control::Freeze(Freeze { batch: id.clone(), to, plan: plan.clone(), heights });
+        let freeze = Control::Freeze(Box::new(Freeze { batch: id.clone(), to, plan: plan.clone(), heights }));
         self.journal.say(freeze).await?;
         match self.put_all(&prepared, content, &Seen::new()).await {
             Ok(()) => self.say_done(&id).await,

@@ -103,7 +103,7 @@ impl Ledger {
     /// Takes another record.
     pub(super) fn apply(&mut self, sequence: Sequence, record: Control) {
         match record {
-            Control::Freeze(freeze) => self.freeze(sequence, freeze),
+            Control::Freeze(freeze) => self.freeze(sequence, *freeze),
             Control::Retry { batch, heights, seen } => {
                 if let Some(known) = self.batches.get_mut(&batch) {
                     known.seen = seen;
@@ -327,12 +327,8 @@ mod tests {
 
         fn freeze(&mut self, from: Sequence, to: Sequence, height: i64) -> BatchId {
             let batch = BatchId { source: "t".to_owned(), from };
-            self.say(Control::Freeze(Freeze {
-                batch: batch.clone(),
-                to,
-                plan: plan(),
-                heights: heights(height),
-            }));
+            let freeze = Freeze { batch: batch.clone(), to, plan: plan(), heights: heights(height) };
+            self.say(Control::Freeze(Box::new(freeze)));
             batch
         }
 

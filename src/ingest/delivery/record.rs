@@ -163,7 +163,7 @@ pub(super) struct Freeze {
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Control {
     /// A batch is about to be put for the first time.
-    Freeze(Freeze),
+    Freeze(Box<Freeze>),
     /// It is about to be put again, where it was not seen.
     Retry { batch: BatchId, heights: Heights, seen: Seen },
     /// It is in all of its tables.

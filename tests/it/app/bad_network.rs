@@ -54,9 +54,9 @@ async fn an_engine_that_is_away_for_long_costs_nothing_but_room_in_the_log() {
     assert_eq!(admin.append("load", "{\"id\":0}").await, (1, 0));
     proxy.set(Weather::Cut);
     // As many requests as an hour has seconds, if the cap is not met before: it is.
-    let (mut taken, began) = (0_u64, Instant::now());
+    let (mut taken, began) = (0_u32, Instant::now());
     let refused = loop {
-        let first = 1 + taken * 100;
+        let first = 1 + u64::from(taken) * 100;
         let lines: Vec<String> = (first..first + 100).map(|id| format!("{{\"id\":{id}}}")).collect();
         let reply = admin.post("/v0/events?name=load", lines.join("\n")).await;
         match reply.status.as_u16() {
@@ -65,7 +65,7 @@ async fn an_engine_that_is_away_for_long_costs_nothing_but_room_in_the_log() {
         }
         assert!(taken < 100_000, "the log has no cap");
     };
-    let live = taken as f64 / began.elapsed().as_secs_f64();
+    let live = f64::from(taken) / began.elapsed().as_secs_f64();
     assert!(refused.error(503).contains("wal.max_bytes"), "{}", refused.text);
     assert!(taken > 3_600, "{taken} requests fit into the log");
     let began = Instant::now();
@@ -74,11 +74,11 @@ async fn an_engine_that_is_away_for_long_costs_nothing_but_room_in_the_log() {
         let reply =
             admin.get("/v0/sql?q=SELECT count() AS n, uniqExact(id) AS ids FROM load FORMAT JSON").await;
         let row = (reply.status == 200).then(|| reply.json()["data"][0].clone())?;
-        (row["n"] == 1 + taken * 100).then_some(row)
+        (row["n"] == 1 + u64::from(taken) * 100).then_some(row)
     };
     let (row, _) = within(BACK * 3, "everything is delivered", delivered).await;
     assert_eq!(row["ids"], row["n"], "each once");
-    let drained = taken as f64 / began.elapsed().as_secs_f64();
+    let drained = f64::from(taken) / began.elapsed().as_secs_f64();
     tell(format_args!("{taken} requests of 100 rows taken at {live:.0}/s, delivered at {drained:.0}/s"));
     let again = async || (admin.post("/v0/events?name=load", "{\"id\":1}").await.status == 202).then_some(());
     within(BACK, "events are taken again", again).await;

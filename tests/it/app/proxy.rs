@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(super) enum Weather {
 pub(super) struct Proxy {
     url: String,
     weather: watch::Sender<Weather>,
-    connections: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    listener: JoinHandle<()>,
+    connections: Arc<Mutex<JoinSet<()>>>,
+    _listener: JoinSet<()>,
 }
 
 impl Proxy {
@@ -36,19 +36,20 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (weather, seen) = watch::channel(Weather::Fair);
-        let connections = Arc::<Mutex<Vec<JoinHandle<()>>>>::default();
+        let connections = Arc::<Mutex<JoinSet<()>>>::default();
         let known = Arc::clone(&connections);
-        let listener = tokio::spawn(async move {
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 if *seen.borrow() == Weather::Cut {
                     continue;
                 }
                 let connection = carry(client, target.clone(), seen.clone());
-                known.lock().unwrap().push(tokio::spawn(connection));
+                known.lock().unwrap().spawn(connection);
             }
         });
-        Self { url, weather, connections, listener }
+        Self { url, weather, connections, _listener: accepting }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -60,15 +61,8 @@ impl Proxy {
     pub(super) fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
         if matches!(weather, Weather::Cut | Weather::Fair) {
-            self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
+            self.connections.lock().unwrap().abort_all();
         }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.listener.abort();
-        self.set(Weather::Cut);
     }
 }
 

@@ -135,7 +135,6 @@ fn data_rows() -> Vec<Row> {
             200,
             These(&["admin", "WORKSPACE:READ_ALL"]),
         ),
-        row(Method::GET, "/metrics", ("/metrics", ""), 200, These(&["admin", "WORKSPACE:READ_ALL"])),
         row(Method::GET, "/v0/sql", ("/v0/sql?q=SELECT%20count()%20FROM%20count_hits", ""), 200, readers),
         row(Method::POST, "/v0/sql", ("/v0/sql", "SELECT count() FROM count_hits"), 200, readers),
         row(Method::GET, "/v0/sql_format", ("/v0/sql_format?q=SELECT%201", ""), 200, AnyToken),
@@ -162,6 +161,7 @@ fn data_rows() -> Vec<Row> {
 /// Managing, and what is everybody's.
 fn managing_rows() -> Vec<Row> {
     vec![
+        row(Method::GET, "/metrics", ("/metrics", ""), 200, These(&["admin", "WORKSPACE:READ_ALL"])),
         row(Method::GET, "/v0/tokens", ("/v0/tokens", ""), 200, MANAGERS),
         row(Method::POST, "/v0/tokens", ("/v0/tokens", "name={fresh}&scope=TOKENS"), 200, MANAGERS),
         row(

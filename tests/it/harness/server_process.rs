@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use roost::engine::{EngineClient, Location};
 use rustix::process::{Pid, Signal, kill_process};
@@ -149,12 +149,14 @@ impl ServerProcess {
 
     async fn wait_until_it_serves(&mut self) {
         let running = &mut self.running;
+        let began = Instant::now();
         let url = async || {
             let ended = running.child.try_wait().unwrap();
             assert!(ended.is_none(), "the server ended: {}", running.output());
+            assert!(began.elapsed() < PATIENCE, "the server does not serve: {}", running.output());
             running.announced_url()
         };
-        let (url, _) = within(PATIENCE, "the server says where it serves", url).await;
+        let (url, _) = within(PATIENCE * 2, "the server says where it serves", url).await;
         self.url.set(url);
     }
 

@@ -42,7 +42,7 @@ impl Client {
     /// Sends the request and reads its answer, which is whole; the bytes of its body.
     pub(crate) fn call(&mut self) -> u64 {
         self.stream.get_mut().write_all(&self.request).unwrap();
-        assert!(self.read_line().starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(&self.line));
+        assert!(self.read_line().starts_with("HTTP/1.1 20"), "{}", String::from_utf8_lossy(&self.line));
         let mut length = None;
         loop {
             let header = self.read_line().to_ascii_lowercase();

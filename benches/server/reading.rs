@@ -5,17 +5,12 @@
 //! * throughput: calls per second on eight connections;
 //! * an export of a million rows: bytes per second, and what the server's memory grows by;
 //! * ten thousand endpoints beside one.
-//!
-//! `ROOST_BENCH_ROUNDS` sets how often the two sides take turns (7).
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
-
-mod client;
-mod server;
 
 use std::time::{Duration, Instant};
 
-use client::{Client, Place};
-use server::Server;
+use super::client::{Client, Place};
+use super::process::{Project, Server};
+use super::{in_turn, median, verdict};
 
 /// Calls of one side in one turn, where single calls are timed.
 const CALLS: usize = 150;
@@ -49,16 +44,6 @@ const QUESTIONS: [Question; 3] = [
     },
 ];
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark is told from outside how long to run")]
-fn rounds() -> usize {
-    std::env::var("ROOST_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(7)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// The median of single calls, in milliseconds.
 fn latency(client: &mut Client) -> f64 {
     let call = |client: &mut Client| {
@@ -85,18 +70,6 @@ fn throughput(place: &Place) -> f64 {
         let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| calls(place))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     })
-}
-
-fn verdict(is_kept: bool) -> &'static str {
-    if is_kept { "kept" } else { "MISSED" }
-}
-
-/// Lets both sides take turns; the medians of each.
-fn in_turn(mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> (f64, f64) {
-    let (_, _) = (ours(), theirs()); // neither side is the one that warms up
-    let pairs: Vec<(f64, f64)> = (0..rounds()).map(|_| (ours(), theirs())).collect();
-    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
-    (median(ours), median(theirs))
 }
 
 fn compare_latency(server: &Server, question: &Question) {
@@ -157,8 +130,9 @@ fn compare_sizes(one: &Server, many: &Server) {
     );
 }
 
-fn main() {
-    let server = Server::start(0);
+/// Compares everything.
+pub(super) fn run() {
+    let server = Server::start(&project(0));
     server.fill();
     for question in &QUESTIONS {
         compare_latency(&server, question);
@@ -169,6 +143,39 @@ fn main() {
     for (extension, format) in [("ndjson", "JSONEachRow"), ("json", "JSON"), ("csv", "CSVWithNames")] {
         compare_export(&server, extension, format);
     }
-    let many = Server::start(10_000);
+    let many = Server::start(&project(10_000));
     compare_sizes(&server, &many);
+}
+
+const BIG: &str = "SCHEMA >\n    id UInt64,\n    n UInt32,\n    word String\n\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"id\"\n";
+
+fn endpoint(sql: &str) -> String {
+    format!("NODE answer\nSQL >\n    %\n    {sql}\nTYPE endpoint\n")
+}
+
+/// The project, with so many further endpoints.
+fn project(further: usize) -> Project {
+    let fixed = [
+        ("big.datasource", BIG.to_owned()),
+        ("one.pipe", endpoint("SELECT 1 AS one")),
+        (
+            "few.pipe",
+            endpoint(
+                "SELECT id, n, word FROM big WHERE id >= {{ UInt64(first) }} AND id < {{ UInt64(first) }} + 10",
+            ),
+        ),
+        (
+            "groups.pipe",
+            endpoint(
+                "SELECT n, count() AS c, uniq(word) AS w FROM big WHERE id < 1000000 GROUP BY n ORDER BY n LIMIT 10",
+            ),
+        ),
+        ("export.pipe", endpoint("SELECT id, n, word FROM big WHERE id < 1000000")),
+    ];
+    let one_more = |number: usize| {
+        let sql = format!("SELECT id, {number} AS number FROM big WHERE id = {{{{ UInt64(id, 1) }}}}");
+        (format!("further_{number}.pipe"), endpoint(&sql))
+    };
+    let fixed = fixed.into_iter().map(|(name, text)| (name.to_owned(), text));
+    fixed.chain((0..further).map(one_more)).collect()
 }

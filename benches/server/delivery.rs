@@ -1,0 +1,247 @@
+//! What exactly-once delivery costs.
+//!
+//! * CPU of server and engine for a batch, with three views and with none, beside the same lines of
+//!   JSON inserted straight into the engine, into a table with ClickHouse's own views;
+//! * the acknowledgement of one event, beside one bare `fdatasync` of the same bytes;
+//! * how fast the log drains once the engine is back, beside how fast it was filled;
+//! * a start with a gigabyte in the log.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::client::Client;
+use super::process::{Project, Server};
+use super::{in_turn, median, verdict};
+
+const COLUMNS: &str =
+    "id UInt64, at DateTime, user UInt32, page String, n Int32, m Int64, kind String, share Float64";
+
+/// Targets with their engines and queries over `{}`.
+const VIEWS: [(&str, &str, &str, &str); 3] = [
+    (
+        "visits",
+        "page String, users AggregateFunction(uniq, UInt32), n SimpleAggregateFunction(sum, Int64)",
+        "AggregatingMergeTree",
+        "SELECT page, uniqState(user) AS users, sum(toInt64(n)) AS n FROM {} GROUP BY page",
+    ),
+    ("sums", "page String, m Int64", "SummingMergeTree", "SELECT page, sum(m) AS m FROM {} GROUP BY page"),
+    ("latest", "page UInt32, id UInt64", "ReplacingMergeTree", "SELECT user AS page, id FROM {}"),
+];
+
+fn data_source(columns: &str, engine: &str, key: &str) -> String {
+    let columns: Vec<String> = split(columns)
+        .iter()
+        .map(|column| {
+            let (name, data_type) = column.split_once(' ').unwrap();
+            let path = if engine == "MergeTree" { format!(" `json:$.{name}`") } else { String::new() };
+            format!("    `{name}` {data_type}{path}")
+        })
+        .collect();
+    format!("SCHEMA >\n{}\n\nENGINE \"{engine}\"\nENGINE_SORTING_KEY \"{key}\"\n", columns.join(",\n"))
+}
+
+/// Columns at the commas that stand between them.
+fn split(columns: &str) -> Vec<String> {
+    let mut depth = 0;
+    let mut found = vec![String::new()];
+    for character in columns.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        match found.last_mut() {
+            Some(_) if character == ',' && depth == 0 => found.push(String::new()),
+            Some(last) => last.push(character),
+            None => {}
+        }
+    }
+    found.iter().map(|column| column.trim().to_owned()).collect()
+}
+
+fn project() -> Project {
+    let mut files = vec![
+        ("bare.datasource".to_owned(), data_source(COLUMNS, "MergeTree", "id")),
+        ("viewed.datasource".to_owned(), data_source(COLUMNS, "MergeTree", "id")),
+    ];
+    for (name, columns, engine, sql) in VIEWS {
+        let sql = sql.replace("{}", "viewed");
+        files.push((format!("{name}.datasource"), data_source(columns, engine, "page")));
+        files.push((
+            format!("to_{name}.pipe"),
+            format!("NODE rows\nSQL >\n    {sql}\n\nTYPE materialized\nDATASOURCE {name}\n"),
+        ));
+    }
+    files
+}
+
+/// The same tables with ClickHouse's own views.
+fn make_native(server: &Server, database: &str) {
+    server.run("CREATE DATABASE native");
+    for table in ["bare", "viewed"] {
+        server.run(&format!("CREATE TABLE native.{table} AS {database}.{table}"));
+    }
+    for (name, _, _, sql) in VIEWS {
+        server.run(&format!("CREATE TABLE native.{name} AS {database}.{name}"));
+        let sql = sql.replace("{}", "native.viewed");
+        server.run(&format!("CREATE MATERIALIZED VIEW native.to_{name} TO native.{name} AS {sql}"));
+    }
+}
+
+/// Lines of JSON.
+fn lines(rows: usize) -> String {
+    let mut text = String::new();
+    for row in 0..rows {
+        writeln!(
+            text,
+            r#"{{"id":{row},"at":"2026-11-27 10:00:{:02}","user":{},"page":"/page/{}","n":{},"m":{},"kind":"view","share":{}.25}}"#,
+            row % 60,
+            row * 7919 % 100_000,
+            row % 1_000,
+            row % 17,
+            row * 3,
+            row % 9
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// Milliseconds of CPU for a call, of server and engine together, merges included.
+fn cpu_of_calls(server: &Server, client: &mut Client, calls: u32) -> f64 {
+    let before = server.cpu();
+    for _ in 0..calls {
+        client.call();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    (server.cpu() - before) * 1_000.0 / f64::from(calls)
+}
+
+fn compare_batches(server: &Server) {
+    for (rows, calls, most) in [(1_000, 40, 1.3), (10_000, 12, 1.0), (100_000, 3, 1.0)] {
+        let body = lines(rows);
+        for (table, views) in [("bare", "no view"), ("viewed", "three views")] {
+            let mut ours = Client::connect(&server.events(&format!("name={table}&wait=true"), &body));
+            let mut theirs = Client::connect(&server.insert(&format!("native.{table}"), &body));
+            let (ours, theirs) = in_turn(
+                || cpu_of_calls(server, &mut ours, calls),
+                || cpu_of_calls(server, &mut theirs, calls),
+            );
+            let ratio = ours / theirs;
+            println!(
+                "a batch of {rows} rows, {views}: {ours:.1} ms of CPU, ClickHouse's own {theirs:.1}: {ratio:.2} times, at most {most} aimed at: {}",
+                verdict(ratio <= most)
+            );
+        }
+    }
+}
+
+/// The median of single calls, in milliseconds.
+fn median_of(calls: usize, mut call: impl FnMut()) -> f64 {
+    let mut time = || {
+        let began = Instant::now();
+        call();
+        began.elapsed().as_secs_f64() * 1_000.0
+    };
+    median((0..calls).map(|_| time()).collect())
+}
+
+fn compare_acknowledgement(server: &Server) {
+    let event = lines(1);
+    let mut client = Client::connect(&server.events("name=bare", &event));
+    let mut file = File::create(server.data().join("bare.bytes")).unwrap();
+    file.write_all(&vec![0; 64 << 20]).unwrap();
+    file.sync_all().unwrap();
+    let mut offset = 0;
+    let sync = || {
+        median_of(200, || {
+            file.write_all_at(event.as_bytes(), offset).unwrap();
+            file.sync_data().unwrap();
+            offset += event.len() as u64;
+        })
+    };
+    let (ours, theirs) = in_turn(|| median_of(200, || assert!(client.call() > 0)), sync);
+    let added = ours - theirs;
+    println!(
+        "the acknowledgement of one event: p50 {ours:.3} ms, one fdatasync of the same bytes {theirs:.3}: {added:.3} ms added, at most 0.5 aimed at: {}",
+        verdict(added <= 0.5)
+    );
+}
+
+/// The rows in a table.
+fn count(server: &Server, table: &str) -> u64 {
+    server.run(&format!("SELECT count() FROM {table}")).parse().unwrap()
+}
+
+fn wait_for(server: &Server, table: &str, rows: u64) {
+    while count(server, table) < rows {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What is sent with the engine at work, and what the log gives back of the same when it returns.
+fn compare_drain(server: &Server, database: &str) {
+    let (table, requests, rows) = (format!("{database}.bare"), 400_u64, 1_000);
+    let mut client = Client::connect(&server.events("name=bare", &lines(rows)));
+    let mut send = || (0..requests).for_each(|_| assert!(client.call() > 0));
+    let before = count(server, &table);
+    let began = Instant::now();
+    send();
+    wait_for(server, &table, before + requests * rows as u64);
+    let live = began.elapsed();
+    server.signal_engine(Signal::STOP);
+    send();
+    server.signal_engine(Signal::CONT);
+    let began = Instant::now();
+    wait_for(server, &table, before + 2 * requests * rows as u64);
+    let ratio = live.as_secs_f64() / began.elapsed().as_secs_f64();
+    println!(
+        "{requests} requests of {rows} rows: live in {live:.2?}, drained {ratio:.1} times as fast, at least 3 aimed at: {}",
+        verdict(ratio >= 3.0)
+    );
+}
+
+fn start_with_a_full_log(server: &mut Server, database: &str) {
+    let table = format!("{database}.viewed");
+    let (before, rows) = (count(server, &table), 50_000);
+    let mut client = Client::connect(&server.events("name=viewed", &lines(rows)));
+    server.signal_engine(Signal::STOP);
+    let mut requests = 0_u64;
+    while log_bytes(server) < 1_000_000_000 {
+        client.call();
+        requests += 1;
+    }
+    drop(client);
+    let bytes = log_bytes(server) / 1_000_000;
+    let took = server.restart();
+    let began = Instant::now();
+    wait_for(server, &table, before + requests * rows as u64);
+    let (drained, peak) = (began.elapsed(), server.peak_memory());
+    println!(
+        "a start with {bytes} MB in the log: serves after {took:.1?}, at most 10 s aimed at: {}; everything in its tables {drained:.1?} later; the server held {peak} MB at most, less than 300 aimed at: {}",
+        verdict(took <= Duration::from_secs(10)),
+        verdict(peak < 300)
+    );
+}
+
+/// The bytes of the log's files but for what they have ahead.
+fn log_bytes(server: &Server) -> u64 {
+    let files = std::fs::read_dir(server.data().join("wal")).unwrap().flatten();
+    files.map(|file| file.metadata().unwrap().len()).sum()
+}
+
+/// Compares everything.
+pub(super) fn run() {
+    let mut server = Server::start(&project());
+    let database = server.database();
+    make_native(&server, &database);
+    compare_batches(&server);
+    compare_acknowledgement(&server);
+    compare_drain(&server, &database);
+    start_with_a_full_log(&mut server, &database);
+}

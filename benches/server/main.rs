@@ -1,0 +1,46 @@
+//! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
+//! runs everything, `-- reading` or `-- delivery` a part.
+//!
+//! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
+
+mod client;
+mod delivery;
+mod process;
+mod reading;
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark is told from outside how long to run")]
+fn rounds() -> usize {
+    std::env::var("ROOST_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(7)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn verdict(is_kept: bool) -> &'static str {
+    if is_kept { "kept" } else { "MISSED" }
+}
+
+/// Lets both sides take turns; the medians of each.
+fn in_turn(mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> (f64, f64) {
+    let (_, _) = (ours(), theirs()); // neither side is the one that warms up
+    let pairs: Vec<(f64, f64)> = (0..rounds()).map(|_| (ours(), theirs())).collect();
+    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    (median(ours), median(theirs))
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_asked = |part: &str| {
+        let parts: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+        parts.is_empty() || parts.into_iter().any(|asked| asked == part)
+    };
+    if is_asked("reading") {
+        reading::run();
+    }
+    if is_asked("delivery") {
+        delivery::run();
+    }
+}
