@@ -104,7 +104,10 @@ impl Delivery {
         settings: &config::Config,
         database: &str,
     ) -> Result<Self, RecoveryError> {
-        let tables = Tables { engine, patience: settings.ingest.insert_timeout };
+        let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
+        let patience = settings.ingest.insert_timeout;
+        let tables =
+            if is_remote { Tables::of_server(engine, patience) } else { Tables::of_child(engine, patience) };
         let committer = Committer { tables, journal: Arc::new(journal), locks: Arc::new(Locks::default()) };
         let limits = BatchLimits {
             rows: settings.ingest.batch_rows.get(),
@@ -112,7 +115,6 @@ impl Delivery {
             linger: settings.ingest.linger,
             too_much: settings.ingest.too_much,
         };
-        let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
         let shared = Shared {
             committer,
             limits,

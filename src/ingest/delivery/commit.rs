@@ -14,7 +14,7 @@ use super::ledger::Batch;
 use super::locks::Locks;
 use super::poison::{self, Refusals};
 use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
-use super::tables::{Anchor, Tables, seen_in, stage_of};
+use super::tables::{Anchor, Filled, Tables, seen_in, stage_of};
 use crate::engine::EngineError;
 use crate::ingest::wal::{Sequence, WalError};
 
@@ -80,7 +80,7 @@ enum Source {
 /// Everything that a batch puts, evaluated.
 pub(super) struct Prepared {
     puts: Vec<(TableKey, Source)>,
-    /// What shows that the stages are still there when they are put.
+    /// What shows, where that is in doubt, that the stages are what they were when they are put.
     anchor: Option<Anchor>,
     pub(super) refusals: Refusals,
 }
@@ -157,7 +157,7 @@ impl Committer {
             Some(chunk) => self.tables.count_history(&plan.rows, chunk).await?,
             None => content.row_count(),
         };
-        let refusals = self.fill_stages(plan, content).await?;
+        let refusals = self.fill_stages(plan, content, rows).await?;
         let quarantined = content.quarantine_count() + refusals.rows();
         let mut tables = plan.tables();
         tables.retain(|table| {
@@ -166,15 +166,16 @@ impl Committer {
         let anchor = anchor(plan, rows.saturating_sub(refusals.rows()), quarantined);
         let puts = if anchor.is_some() { tables } else { Vec::new() };
         let puts = puts.into_iter().map(|table| (table, Source::Stage)).collect();
+        let anchor = anchor.filter(|_| self.tables.may_be_disturbed());
         Ok(Prepared { puts, anchor, refusals })
     }
 
     /// Fills the stages with what is to be put; tells what was moved to the quarantine's.
-    async fn fill_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Refusals, Undone> {
+    async fn fill_stages(&self, plan: &FrozenPlan, content: &Content, rows: u64) -> Result<Refusals, Undone> {
         if let Some(reason) = &plan.refused {
             return poison::refuse(&self.tables, plan, content, reason).await;
         }
-        match self.load_and_evaluate(plan, content).await {
+        match self.load_and_evaluate(plan, content, rows).await {
             Ok(()) => Ok(Refusals::default()),
             Err(Undone::Refused(reason)) if plan.history.is_none() => {
                 tracing::warn!(
@@ -188,7 +189,7 @@ impl Committer {
         }
     }
 
-    async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content) -> Result<(), Undone> {
+    async fn load_and_evaluate(&self, plan: &FrozenPlan, content: &Content, rows: u64) -> Result<(), Undone> {
         if let Some(chunk) = &plan.history {
             self.tables.stage_history(&plan.rows, chunk).await?;
         }
@@ -198,7 +199,7 @@ impl Committer {
         for merged in &content.quarantine {
             self.tables.insert_block(&stage_of(&plan.quarantine), &merged.block).await?;
         }
-        evaluate(&self.tables, plan).await
+        evaluate(&self.tables, plan, (rows, content.quarantine_count())).await
     }
 
     /// Puts what has not been seen, table by table.
@@ -265,10 +266,22 @@ impl Committer {
     }
 }
 
-/// Evaluates the views of a batch whose rows are in their stages, and every key.
-pub(super) async fn evaluate(tables: &Tables, plan: &FrozenPlan) -> Result<(), Undone> {
+/// Evaluates the views of a batch whose rows are in their stages, so many in the data source's and in
+/// its quarantine's, and every key.
+pub(super) async fn evaluate(
+    tables: &Tables,
+    plan: &FrozenPlan,
+    (rows, quarantined): (u64, u64),
+) -> Result<(), Undone> {
     for step in &plan.steps {
-        tables.evaluate(step).await?;
+        let filled_by_a_view = plan.steps.iter().any(|other| other.target == step.source);
+        let source = match &step.source {
+            _ if filled_by_a_view => Filled::Unknown,
+            source if *source == plan.rows => Filled::with(rows),
+            source if *source == plan.quarantine => Filled::with(quarantined),
+            _ => Filled::Unknown,
+        };
+        tables.evaluate(step, source).await?;
     }
     Ok(tables.check_keys(plan).await?)
 }

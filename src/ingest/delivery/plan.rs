@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::record::{FrozenPlan, TableKey, ViewStep};
-use super::tables::{Tables, stage_of};
+use super::tables::{Filled, Tables, stage_of};
 use crate::catalog::{DataSource, NodeError, ResourceName, View, Workspace};
 use crate::engine::EngineError;
 use crate::schema::{EngineFamily, Expression, Table};
@@ -84,7 +84,7 @@ async fn step(
     let columns = tables.describe(&composed.sql).await.map_err(failed)?;
     let step = ViewStep { pipe: name.to_string(), sql: composed.sql, columns, source, target };
     // What a table in memory cannot do (PREWHERE, FINAL) is told at the start, not at the first row.
-    tables.evaluate(&step).await.map_err(failed)?;
+    tables.evaluate(&step, Filled::Unknown).await.map_err(failed)?;
     Ok(Some(step))
 }
 

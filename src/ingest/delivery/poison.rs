@@ -177,7 +177,7 @@ impl<'a> Sieve<'a> {
         self.tries += 1;
         self.tables.empty_stages(&self.plan.tables()).await?;
         self.load(run.table, &run.condition()).await?;
-        evaluate(self.tables, self.plan).await
+        evaluate(self.tables, self.plan, ((run.to - run.from) as u64, 0)).await
     }
 
     /// Fills the stages for good.
@@ -192,7 +192,9 @@ impl<'a> Sieve<'a> {
         for (run, reason) in &self.refused {
             self.quarantine(*run, reason).await?;
         }
-        evaluate(self.tables, self.plan).await
+        let refused: u64 = self.refused.iter().map(|(run, _)| (run.to - run.from) as u64).sum();
+        let rows = self.content.row_count().saturating_sub(refused);
+        evaluate(self.tables, self.plan, (rows, self.content.quarantine_count() + refused)).await
     }
 
     /// True in SQL for the refused rows of a raw table.

@@ -3,9 +3,12 @@
 //! A stage is a table in memory with the columns of the real one, in the database
 //! `<database>_stage`. New rows are evaluated there, so that what reaches the real table is one
 //! block whose every value is computed already. Whoever uses the stage of a table holds its lock.
+//! The database lives in memory, too: an engine that was started anew knows no stage, so that a
+//! statement which needs one fails, and cannot take it for empty.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -37,10 +40,46 @@ pub(super) struct Part {
 /// The engine as delivery sees it.
 #[derive(Clone)]
 pub(super) struct Tables {
-    pub(super) engine: EngineClient,
+    engine: EngineClient,
     /// How long a statement may take.
-    pub(super) patience: Duration,
+    patience: Duration,
+    stragglers: Stragglers,
 }
+
+/// Statements that were given up on and may still be on their way to the stages: through a network
+/// at any time, to a child of ours for a while.
+#[derive(Debug, Clone)]
+enum Stragglers {
+    Always,
+    /// The last time that one was given up on.
+    Since(Arc<Mutex<Option<Instant>>>),
+}
+
+/// No statement is on its way to a child for longer.
+const STRAGGLING: Duration = Duration::from_mins(10);
+
+/// Whether a stage holds rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// The engine has to look.
+    Unknown,
+}
+
+impl Filled {
+    /// Of a stage into which so many rows were brought.
+    pub(super) fn with(rows: u64) -> Self {
+        if rows > 0 { Self::Yes } else { Self::No }
+    }
+}
+
+/// The ends of the names of the databases with stages, and with tables that stand in for real ones
+/// while a batch is put again in part.
+const STAGES: &str = "_stage";
+const SCRATCH: &str = "_scratch_stage";
 
 /// The stage of a table.
 pub(super) fn stage_of(table: &TableKey) -> TableKey {
@@ -49,7 +88,7 @@ pub(super) fn stage_of(table: &TableKey) -> TableKey {
 
 /// A table beside the stage of a table, for one purpose.
 fn beside(table: &TableKey, suffix: &str) -> TableKey {
-    TableKey { database: format!("{}_stage", table.database), table: format!("{}{suffix}", table.table) }
+    TableKey { database: format!("{}{STAGES}", table.database), table: format!("{}{suffix}", table.table) }
 }
 
 /// Where rows lie as they came, while those that the engine refuses are looked for.
@@ -58,7 +97,7 @@ pub(super) fn raw_of(table: &TableKey, number: usize) -> TableKey {
 }
 
 fn scratch_of(table: &TableKey) -> TableKey {
-    beside(table, "__scratch")
+    TableKey { database: format!("{}{SCRATCH}", table.database), table: table.table.clone() }
 }
 
 fn list(columns: &[String]) -> String {
@@ -72,21 +111,53 @@ fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> String {
 }
 
 impl Tables {
+    /// The tables of an engine that is a child of this process.
+    pub(super) fn of_child(engine: EngineClient, patience: Duration) -> Self {
+        Self { engine, patience, stragglers: Stragglers::Since(Arc::default()) }
+    }
+
+    /// The tables of an engine behind a network.
+    pub(super) fn of_server(engine: EngineClient, patience: Duration) -> Self {
+        Self { engine, patience, stragglers: Stragglers::Always }
+    }
+
+    /// True where a statement from before may reach a stage while it is in use.
+    pub(super) fn may_be_disturbed(&self) -> bool {
+        match &self.stragglers {
+            Stragglers::Always => true,
+            Stragglers::Since(last) => {
+                let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.is_some_and(|last| last.elapsed() < STRAGGLING)
+            }
+        }
+    }
+
+    /// Remembers a statement that nobody knows the end of.
+    fn watch(&self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
+        if let (Err(EngineError::Lost(_)), Stragglers::Since(last)) = (&outcome, &self.stragglers) {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        outcome
+    }
+
     async fn command(&self, sql: String) -> Result<(), EngineError> {
-        self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await
+        self.watch(self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await)
     }
 
     /// Runs an insert that reads: one thread, so that rows keep their order.
     async fn insert_select(&self, sql: String) -> Result<(), EngineError> {
         let query = Query::new(sql, "").with_profile().with_insert_settings().with_setting("max_threads", 1);
-        self.engine.run(query, self.patience).await
+        self.watch(self.engine.run(query, self.patience).await)
     }
 
     /// Drops all stages of a database and makes room for new ones.
     pub(super) async fn reset_stages(&self, database: &str) -> Result<(), EngineError> {
-        let stages = quoting::identifier(&format!("{database}_stage"));
-        self.command(format!("DROP DATABASE IF EXISTS {stages} SYNC")).await?;
-        self.command(format!("CREATE DATABASE {stages} ENGINE = Atomic")).await
+        for (suffix, engine) in [(STAGES, "Memory"), (SCRATCH, "Atomic")] {
+            let name = quoting::identifier(&format!("{database}{suffix}"));
+            self.command(format!("DROP DATABASE IF EXISTS {name} SYNC")).await?;
+            self.command(format!("CREATE DATABASE {name} ENGINE = {engine}")).await?;
+        }
+        Ok(())
     }
 
     /// Makes the stages of some tables and empties them.
@@ -107,7 +178,7 @@ impl Tables {
     async fn make_stage(&self, table: &TableKey) -> Result<(), EngineError> {
         let stage = stage_of(table);
         let database = quoting::identifier(&stage.database);
-        self.command(format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")).await?;
+        self.command(format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Memory")).await?;
         self.command(format!("CREATE TABLE {} AS {} ENGINE = Memory", stage.name(), table.name())).await
     }
 
@@ -115,7 +186,7 @@ impl Tables {
     pub(super) async fn insert_block(&self, table: &TableKey, block: &Block) -> Result<(), EngineError> {
         let columns: Vec<String> = block.columns().map(|(name, _)| name.to_string()).collect();
         let statement = format!("INSERT INTO {} ({}) FORMAT Native", table.name(), list(&columns));
-        self.engine.insert(&statement, block.encode_native().into(), self.patience).await
+        self.watch(self.engine.insert(&statement, block.encode_native().into(), self.patience).await)
     }
 
     /// Puts a block, as it came, into a new table in memory.
@@ -179,13 +250,17 @@ impl Tables {
 
     /// Evaluates a view over the stage of its source into the stage of its target. Without new rows
     /// it is not set off: a count over nothing would still be a row.
-    pub(super) async fn evaluate(&self, step: &ViewStep) -> Result<(), EngineError> {
+    pub(super) async fn evaluate(&self, step: &ViewStep, source: Filled) -> Result<(), EngineError> {
         let (stage, columns, sql) = (stage_of(&step.target).name(), list(&step.columns), &step.sql);
-        let source = stage_of(&step.source).name();
-        let insert = format!(
-            "INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql}) WHERE (SELECT count() FROM {source}) > 0"
-        );
-        self.insert_select(insert).await
+        let insert = format!("INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql})");
+        match source {
+            Filled::No => Ok(()),
+            Filled::Yes => self.insert_select(insert).await,
+            Filled::Unknown => {
+                let source = stage_of(&step.source).name();
+                self.insert_select(format!("{insert} WHERE (SELECT count() FROM {source}) > 0")).await
+            }
+        }
     }
 
     /// An error where a key of a table cannot be computed of the rows in its stage.
@@ -341,8 +416,7 @@ fn in_chunk(chunk: &Chunk) -> String {
     }
 }
 
-/// A stage that holds so many rows, which shows that all stages are what they were: an engine that
-/// was started anew has lost them, and to put none would look like success.
+/// A stage that holds so many rows, which shows that no straggler has been in the stages.
 #[derive(Debug)]
 pub(super) struct Anchor {
     pub(super) stage: TableKey,

@@ -14,8 +14,8 @@ use super::api::{ApiClient, ServerUrl};
 use super::permit::Permit;
 use super::{EngineProcess, Folder, Project, engine_of, library, program, within};
 
-/// A start or stop may take so long on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A start or stop may take so long on a busy machine, with batches to be looked for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A project and a data directory, and the variables that the program is run with.
 pub(crate) struct ServerFolder {
