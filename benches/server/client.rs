@@ -88,12 +88,17 @@ impl Client {
         String::from_utf8_lossy(&self.line).trim_end().to_owned()
     }
 
-    /// Sends one request and reads its answer as text.
-    pub(crate) fn ask(place: &Place) -> String {
+    /// Sends one request and reads everything up to the end of its connection.
+    pub(crate) fn ask(place: &Place) -> Vec<u8> {
         let mut client = Self::connect(place);
         client.stream.get_mut().write_all(&client.request).unwrap();
-        let mut text = Vec::new();
-        let _ = client.stream.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        let mut answer = Vec::new();
+        let _ = client.stream.read_to_end(&mut answer);
+        answer
+    }
+
+    /// The same as text.
+    pub(crate) fn ask_text(place: &Place) -> String {
+        String::from_utf8_lossy(&Self::ask(place)).into_owned()
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Server {
 }
 
 /// `roost serve` in a folder, and the port where it serves.
-fn serve(folder: &Path) -> (Child, u16) {
+fn serve(folder: &Path, variables: &[(&str, &str)]) -> (Child, u16) {
     let runtime = folder.join("run");
     // What a server that was killed has left there.
     let _ = std::fs::remove_dir_all(&runtime);
@@ -46,6 +46,7 @@ fn serve(folder: &Path) -> (Child, u16) {
         .current_dir(folder)
         .env("XDG_RUNTIME_DIR", runtime)
         .envs(VARIABLES)
+        .envs(variables.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -59,12 +60,17 @@ fn serve(folder: &Path) -> (Child, u16) {
 impl Server {
     /// Starts a server with a project.
     pub(crate) fn start(project: &Project) -> Self {
+        Self::start_with(project, &[])
+    }
+
+    /// Starts a server with a project and further settings.
+    pub(crate) fn start_with(project: &Project, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir_in("/tmp").unwrap();
         std::fs::create_dir(folder.path().join("project")).unwrap();
         for (name, text) in project {
             std::fs::write(folder.path().join("project").join(name), text).unwrap();
         }
-        let (process, port) = serve(folder.path());
+        let (process, port) = serve(folder.path(), variables);
         let token =
             std::fs::read_to_string(folder.path().join("data/admin.token")).unwrap().trim().to_owned();
         Self { process, folder, port, token }
@@ -92,14 +98,35 @@ impl Server {
         self.statement(&self.sql(path), &format!("{SETTINGS}&default_format={format}"))
     }
 
-    /// A request that inserts rows of JSON straight into a table.
-    pub(crate) fn insert(&self, table: &str, body: &str) -> Place {
-        let (length, settings) =
-            (body.len(), "async_insert=0&max_insert_threads=1&input_format_parallel_parsing=0");
-        let request = format!(
-            "POST /?{settings}&query=INSERT%20INTO%20{table}%20FORMAT%20JSONEachRow HTTP/1.1\r\nHost: engine\r\nContent-Length: {length}\r\n\r\n{body}"
+    /// A request that inserts a block straight into a table.
+    pub(crate) fn insert(&self, table: &str, block: &[u8]) -> Place {
+        let (length, settings) = (block.len(), "async_insert=0&max_insert_threads=1");
+        let head = format!(
+            "POST /?{settings}&query=INSERT%20INTO%20{table}%20FORMAT%20Native HTTP/1.1\r\nHost: engine\r\nContent-Length: {length}\r\n\r\n"
         );
-        Place::Socket { path: self.socket(), request: request.into_bytes() }
+        Place::Socket { path: self.socket(), request: [head.as_bytes(), block].concat() }
+    }
+
+    /// The rows that a query gives, as one block.
+    pub(crate) fn block(&self, sql: &str) -> Vec<u8> {
+        let length = sql.len();
+        let request = format!(
+            "POST /?wait_end_of_query=1&default_format=Native&max_threads=1&max_block_size=1000000 HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{sql}"
+        );
+        let answer = Client::ask(&Place::Socket { path: self.socket(), request: request.into_bytes() });
+        let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+        answer[head..].to_vec()
+    }
+
+    /// A number of the server's, of the series with this name.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        let token = &self.token;
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = Client::ask_text(&Place::Tcp { port: self.port, request: request.into_bytes() });
+        let value = answer.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0, |value| value.trim().parse().unwrap())
     }
 
     /// Runs a statement on the engine; its answer, as tab-separated text.
@@ -108,7 +135,7 @@ impl Server {
         let request = format!(
             "POST /?wait_end_of_query=1 HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{sql}"
         );
-        let answer = Client::ask(&Place::Socket { path: self.socket(), request: request.into_bytes() });
+        let answer = Client::ask_text(&Place::Socket { path: self.socket(), request: request.into_bytes() });
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{sql}: {answer}");
         body.trim().to_owned()
@@ -132,7 +159,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         let began = Instant::now();
-        (self.process, self.port) = serve(self.folder.path());
+        (self.process, self.port) = serve(self.folder.path(), &[]);
         began.elapsed()
     }
 
@@ -180,7 +207,7 @@ impl Server {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
         );
-        let answer = Client::ask(&Place::Tcp { port: self.port, request: request.into_bytes() });
+        let answer = Client::ask_text(&Place::Tcp { port: self.port, request: request.into_bytes() });
         let body = &answer[answer.find('{').unwrap()..=answer.rfind('}').unwrap()];
         let plan: serde_json::Value = serde_json::from_str(body).unwrap();
         plan["debug_query"].as_str().unwrap().to_owned()
