@@ -54,6 +54,8 @@ pub struct RequestLimits {
     pub body_bytes: usize,
     /// Bytes of an events body after decompression.
     pub decoded_body_bytes: usize,
+    /// Time for the first bytes of an events body.
+    pub body_timeout: std::time::Duration,
     /// Bytes of a path with its query string.
     pub url_bytes: usize,
     /// Time from the head of a request to the begin of its answer.
@@ -66,6 +68,7 @@ impl RequestLimits {
         Self {
             body_bytes: settings.ingest.body_bytes.get(),
             decoded_body_bytes: settings.ingest.decoded_body_bytes.get(),
+            body_timeout: settings.server.body_timeout,
             url_bytes: settings.server.max_url_bytes.get(),
             request_timeout: settings.server.request_timeout,
         }

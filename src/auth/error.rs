@@ -33,7 +33,7 @@ pub enum AuthError {
         /// The scope that allows it.
         scope: String,
     },
-    /// The JWT's own limit of requests is met.
+    /// The limit of requests with one token is met: its own, or everybody's.
     #[error("the token may be used {limit} times a second: try again in a moment")]
     TooFast {
         /// Requests in a second.

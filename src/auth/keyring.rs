@@ -6,6 +6,7 @@
 mod changes;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -84,7 +85,10 @@ impl Keyring {
         let text = presented.filter(|text| !text.is_empty()).ok_or(AuthError::Missing)?;
         let shown = self.shown.load();
         match shown.by_text(text) {
-            Some(token) => Ok(Arc::clone(token.rights())),
+            Some(token) => {
+                self.count(token.rights().name(), self.settings.requests_per_second)?;
+                Ok(Arc::clone(token.rights()))
+            }
             None if jwt::is_shaped(text) => self.identify_jwt(text, &shown).map(Arc::new),
             None if is_shell_variable(text) => Err(AuthError::NotExpanded(text.to_owned())),
             None => Err(AuthError::Unknown),
@@ -96,11 +100,14 @@ impl Keyring {
         let claims = jwt::verify(text, self.identity.workspace_id(), key, self.clock.now())?;
         let (name, limit) = (claims.name.clone(), claims.limit);
         let token = claims.token()?;
-        if let Some(limit) = limit {
-            let wait = |retry_after| AuthError::TooFast { limit, retry_after };
-            self.pace.take(&name, limit).map_err(wait)?;
-        }
+        self.count(&name, limit)?;
         Ok(token)
+    }
+
+    fn count(&self, name: &str, limit: Option<NonZeroU32>) -> Result<(), AuthError> {
+        let Some(limit) = limit else { return Ok(()) };
+        let wait = |retry_after| AuthError::TooFast { limit, retry_after };
+        self.pace.take(name, limit).map_err(wait)
     }
 
     /// The host that tokens name.

@@ -1,4 +1,4 @@
-//! How often a JWT may be used: requests a second, counted by the token's name.
+//! How often a token may be used: requests a second, counted by the token's name.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

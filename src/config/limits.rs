@@ -1,6 +1,6 @@
 //! The sections `[ingest]` and `[query]`, and the order that limits must keep among each other.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -36,6 +36,9 @@ pub struct Ingest {
     /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,
+    /// Requests a second for one data source; `None`: any number.
+    #[serde(deserialize_with = "units::pace")]
+    pub requests_per_second: Option<NonZeroU32>,
     /// Time a statement of a batch may take.
     #[serde(rename = "insert_timeout_seconds", deserialize_with = "units::seconds")]
     pub insert_timeout: Duration,

@@ -1,6 +1,6 @@
 //! The small sections: server, project, data, workspace, tokens, log.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub struct Server {
     /// Time for the head of a request.
     #[serde(rename = "header_timeout_seconds", deserialize_with = "units::seconds")]
     pub header_timeout: Duration,
+    /// Time for the first bytes of the body of events; what arrives adds to it.
+    #[serde(rename = "body_timeout_seconds", deserialize_with = "units::seconds")]
+    pub body_timeout: Duration,
     /// Time from the head of a request to the begin of its answer.
     #[serde(rename = "request_timeout_seconds", deserialize_with = "units::seconds")]
     pub request_timeout: Duration,
@@ -78,6 +81,9 @@ pub struct Tokens {
     /// Tokens that may be made over the API.
     #[serde(deserialize_with = "units::count")]
     pub max_count: NonZeroUsize,
+    /// Requests a second of one static token; `None`: any number.
+    #[serde(deserialize_with = "units::pace")]
+    pub requests_per_second: Option<NonZeroU32>,
 }
 
 /// `[log]`: what is logged, and how.

@@ -1,6 +1,6 @@
 //! How numbers become durations, counts and bytes, for `#[serde(deserialize_with)]`.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -64,6 +64,12 @@ pub(super) fn bytes_or_zero<'de, D: Deserializer<'de>>(input: D) -> Result<u64, 
 /// A limit; `None`, no limit, for 0.
 pub(super) fn limit<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroU64>, D::Error> {
     number(input, 0..=LARGEST).map(NonZeroU64::new)
+}
+
+/// Requests a second; `None`, no limit, for 0.
+pub(super) fn pace<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let pace = number(input, 0..=1_000_000)?.try_into().map_err(Error::custom)?;
+    Ok(NonZeroU32::new(pace))
 }
 
 /// A count; 0 stands for four per processor core that this process may use.

@@ -4,15 +4,17 @@
 
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 use tokio_util::io::StreamReader;
 
 use super::error::RequestError;
@@ -21,6 +23,8 @@ use crate::ingest::Admission;
 
 /// Bytes unpacked at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// The slowest that a body may come, once its first time is over.
+const BYTES_PER_SECOND: usize = 16 * 1024;
 /// The largest zstd window, as a power of two: 8 MiB, what every encoder stays under by default.
 const ZSTD_WINDOW: u32 = 23;
 
@@ -81,10 +85,15 @@ pub(super) async fn read(
         if arrived > limits.body_bytes { Err(too_large(limits.body_bytes)) } else { Ok(piece) }
     });
     let mut unpacked = encoding.unpack(StreamReader::new(packed));
-    let mut all = BytesMut::new();
+    let mut all = BytesMut::with_capacity(expected_bytes(headers, limits));
+    let began = Instant::now();
     loop {
-        all.reserve(PIECE_BYTES);
-        let read = unpacked.read_buf(&mut all).await.map_err(unreadable)?;
+        if all.len() == all.capacity() {
+            all.reserve(PIECE_BYTES);
+        }
+        let deadline = began + limits.body_timeout + earned(all.len());
+        let read = tokio::time::timeout_at(deadline, unpacked.read_buf(&mut all));
+        let read = read.await.map_err(|_| too_slow(limits))?.map_err(unreadable)?;
         if read == 0 {
             return Ok(all.freeze());
         }
@@ -93,6 +102,22 @@ pub(super) async fn read(
             return Err(RequestError::BodyTooLarge { limit: limits.decoded_body_bytes }.into());
         }
     }
+}
+
+/// What an unpacked body is going to hold, as far as its head says: its room is made at once, but
+/// counted only as it is filled.
+fn expected_bytes(headers: &HeaderMap, limits: RequestLimits) -> usize {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    length.map_or(PIECE_BYTES, |length| length.min(limits.body_bytes) + 1)
+}
+
+/// The time that bytes which have arrived give to the rest.
+fn earned(bytes: usize) -> Duration {
+    Duration::from_secs((bytes / BYTES_PER_SECOND) as u64)
+}
+
+fn too_slow(limits: RequestLimits) -> RequestError {
+    RequestError::BodyTooSlow { seconds: limits.body_timeout.as_secs(), bytes: BYTES_PER_SECOND }
 }
 
 /// Carries [`RequestError`] through the readers of the standard library's error type.

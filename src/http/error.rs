@@ -66,6 +66,16 @@ pub enum RequestError {
         "the content encoding `{0}` is not supported: send the body plain, or with gzip, zstd or deflate"
     )]
     EncodingUnknown(String),
+    /// The body comes slower than it may.
+    #[error(
+        "the body came too slowly: it has {seconds} seconds, and one more for every {bytes} bytes that arrive (server.body_timeout_seconds)"
+    )]
+    BodyTooSlow {
+        /// Seconds for an empty body.
+        seconds: u64,
+        /// Bytes that give another second.
+        bytes: usize,
+    },
     /// The body broke off, or is not what its headers say.
     #[error("the body cannot be read: {0}")]
     BodyUnreadable(String),
@@ -209,6 +219,7 @@ fn ingest_status(error: &IngestError) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         IngestError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        IngestError::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         IngestError::Log(_)
         | IngestError::Overloaded { .. }
         | IngestError::Behind { .. }
@@ -276,6 +287,7 @@ fn request_status(error: &RequestError) -> StatusCode {
         | RequestError::EncodingUnknown(_)
         | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        RequestError::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
         RequestError::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
         RequestError::FormatUnknown { .. } | RequestError::PipeUnknown(_) | RequestError::RouteUnknown => {
             StatusCode::NOT_FOUND
@@ -295,7 +307,9 @@ impl IntoResponse for ApiError {
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
-        if let Self::Auth(AuthError::TooFast { limit, retry_after }) = &self {
+        if let Self::Auth(AuthError::TooFast { limit, retry_after })
+        | Self::Ingest(IngestError::TooFast { limit, retry_after, .. }) = &self
+        {
             rate_limit(headers, *limit, *retry_after);
         }
         if let Some(code) = self.exception_code() {

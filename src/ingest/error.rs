@@ -1,5 +1,6 @@
 //! What the room tells its callers when rows are not stored.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::wal::WalError;
@@ -32,6 +33,18 @@ pub enum IngestError {
     Overloaded {
         /// The budget, in bytes.
         limit: usize,
+    },
+    /// The data source has got as many requests as it takes in a second; nothing was taken.
+    #[error(
+        "the data source `{data_source}` takes {limit} requests a second: nothing was taken, send the events again in a moment, or more of them in one request"
+    )]
+    TooFast {
+        /// The data source.
+        data_source: String,
+        /// Requests in a second.
+        limit: NonZeroU32,
+        /// Time until the next request is let through.
+        retry_after: Duration,
     },
     /// The log did not keep the rows, or may not have.
     #[error(transparent)]
@@ -71,6 +84,7 @@ impl IngestError {
         match self {
             Self::Body(_) | Self::Log(WalError::TooLarge { .. }) => "body",
             Self::NotFound { .. } | Self::NotForEvents { .. } => "data_source",
+            Self::TooFast { .. } => "rate",
             Self::Overloaded { .. } | Self::Log(WalError::Busy { .. }) => "overloaded",
             Self::Log(WalError::Full { .. }) => "log_full",
             Self::Log(WalError::NoSpace { .. }) => "no_space",

@@ -11,6 +11,7 @@ use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
 use super::metrics::Metrics;
+use super::pace::Pace;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, TruncatePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
@@ -27,6 +28,7 @@ pub struct Ingest {
     limits: Limits,
     wait_timeout: Duration,
     budget: Budget,
+    pace: Pace,
     channels: Mutex<HashMap<String, Arc<Channel>>>,
 }
 
@@ -76,12 +78,14 @@ impl Ingest {
         };
         let budget = Budget::new(settings.queue_bytes.get());
         let wait_timeout = settings.wait_timeout;
-        Self { catalog, delivery, limits, wait_timeout, budget, channels: Mutex::default() }
+        let pace = Pace::new(settings.requests_per_second);
+        Self { catalog, delivery, limits, wait_timeout, budget, pace, channels: Mutex::default() }
     }
 
     /// Room for the body of a request, to be grown as the body is read.
-    pub fn admission(&self) -> Admission {
-        self.budget.admission()
+    pub fn admission(&self, permit: &AppendPermit) -> Result<Admission, IngestError> {
+        self.pace.take(self.data_source(permit.data_source())?.name.as_str())?;
+        Ok(self.budget.admission())
     }
 
     /// Stores the events of one body.

@@ -16,6 +16,7 @@ mod load;
 mod loading;
 mod log_commands;
 mod metrics;
+mod overload;
 mod parameters;
 mod proxy;
 mod quarantine;

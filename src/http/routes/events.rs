@@ -38,7 +38,7 @@ async fn take(
     let name =
         ResourceName::parse(name).map_err(|_| IngestError::NotFound { data_source: name.to_owned() })?;
     let permit = token.append(name)?;
-    let mut admission = rooms.ingest.admission();
+    let mut admission = rooms.ingest.admission(&permit)?;
     let events = body::read(headers, body, &mut admission, rooms.limits).await?;
     let wait = match query.last("wait") {
         Some("true" | "1") => Wait::Tables,

@@ -1,0 +1,88 @@
+//! More than the settings allow: who is told to wait, and that nothing was taken.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{Home, Project, Reply, TestApp};
+
+fn project() -> Project {
+    Project::default()
+        .data_source("hits", &["id UInt64"])
+        .data_source("others", &["id UInt64"])
+        .endpoint("count_hits", "SELECT count() AS hits FROM hits")
+}
+
+async fn app(settings: &str) -> TestApp {
+    Home::with_settings(settings).start(&project()).await
+}
+
+/// Refused with all that a client needs to come back in time.
+fn check_refusal(reply: &Reply, text: &str) {
+    let error = reply.error(429);
+    assert!(error.contains(text), "{error}");
+    let headers = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"];
+    assert_eq!(headers.map(|name| reply.header(name)), ["2", "0", "1", "1"]);
+}
+
+#[tokio::test]
+async fn a_data_source_takes_so_many_requests_a_second_and_no_other_pays_for_it() {
+    let app = app("ingest.requests_per_second = 2").await;
+    let admin = app.admin();
+    let posts = (0..20).map(|id| {
+        let admin = &admin;
+        async move { admin.post("/v0/events?name=hits", format!("{{\"id\":{id}}}")).await }
+    });
+    let replies = futures_util::future::join_all(posts).await;
+    let taken = replies.iter().filter(|reply| reply.status == 202).count();
+    assert!((2..15).contains(&taken), "{taken} were taken");
+    for reply in replies.iter().filter(|reply| reply.status != 202) {
+        check_refusal(reply, "`hits` takes 2 requests a second: nothing was taken");
+    }
+    assert_eq!(admin.post("/v0/events?name=others&wait=true", "{\"id\":1}").await.status, 200);
+    // Behind every row that was taken before.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(admin.post("/v0/events?name=hits&wait=true", "{\"id\":99}").await.status, 200);
+    assert_eq!(app.rows("hits").await, taken as u64 + 1, "nothing of a refused request is there");
+    let metrics = admin.get("/metrics").await.text;
+    let counted = format!("roost_ingest_refused_requests_total{{reason=\"rate\"}} {}\n", 20 - taken);
+    assert!(metrics.contains(&counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_token_makes_so_many_requests_a_second() {
+    let app = app("tokens.requests_per_second = 2").await;
+    let admin = app.admin();
+    let gets = (0..20).map(|_| admin.get("/v0/pipes/count_hits.json"));
+    let replies = futures_util::future::join_all(gets).await;
+    let passed = replies.iter().filter(|reply| reply.status == 200).count();
+    assert!((2..15).contains(&passed), "{passed} passed");
+    for reply in replies.iter().filter(|reply| reply.status != 200) {
+        check_refusal(reply, "may be used 2 times a second");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_ends_its_request() {
+    let app = app("server.body_timeout_seconds = 1").await;
+    let admin = app.admin();
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    let head = format!(
+        "POST /v0/events?name=hits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{\"id\":1}}\n",
+        admin.token()
+    );
+    let began = Instant::now();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.contains("server.body_timeout_seconds") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    assert!(began.elapsed() >= Duration::from_millis(900) && began.elapsed() < Duration::from_secs(5));
+    assert_eq!(admin.append("hits", "{\"id\":2}").await, (1, 0));
+    assert_eq!(app.rows("hits").await, 1, "of half a body nothing is taken");
+}
