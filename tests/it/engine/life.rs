@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use roost::engine::EngineClient;
+use roost::engine::{EngineClient, EngineError};
 
 use super::value;
 use crate::harness::{EngineProcess, Folder, TestEngine, engine_of, library, program, within};
@@ -36,6 +36,27 @@ async fn a_killed_engine_is_back_with_its_data() {
     old.kill();
     within(BACK, "the old process is gone", async || (!old.is_alive()).then_some(())).await;
     back_with_its_data(&engine, old).await;
+}
+
+/// Delivery stands on this: a stage of an engine that died is missing, and never just empty.
+#[tokio::test]
+async fn tables_of_a_database_in_memory_are_gone_with_their_engine() {
+    let engine = TestEngine::start();
+    let client = engine.client();
+    fill(&client).await;
+    client.execute("CREATE DATABASE m ENGINE = Memory").await.unwrap();
+    client.execute("CREATE TABLE m.t AS d.t ENGINE = Memory").await.unwrap();
+    client.execute("INSERT INTO m.t SELECT * FROM d.t").await.unwrap();
+    let old = engine.process();
+    old.kill();
+    within(BACK, "the old process is gone", async || (!old.is_alive()).then_some(())).await;
+    back_with_its_data(&engine, old).await;
+    for statement in ["INSERT INTO d.t SELECT * FROM m.t", "INSERT INTO m.t SELECT * FROM d.t"] {
+        match client.execute(statement).await {
+            Err(EngineError::Exception { code: 60 | 81, .. }) => {}
+            other => panic!("{statement}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
