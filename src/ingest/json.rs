@@ -5,7 +5,7 @@
 //! but the walk over it.  Promise: memory and stack stay flat however deep a value is nested.
 //! May use: nothing of Roost; this is the only file that knows the JSON parser.
 //!
-//! It is serde_json: sonic-rs 0.5 takes as long to walk over events of eight keys, and recurses on
+//! It is `serde_json`: `sonic-rs` 0.5 takes as long to walk over events of eight keys, and recurses on
 //! the way, so that a deep value would end the process.
 
 use std::borrow::Cow;

@@ -5,6 +5,7 @@
 //! with every table and every view. `ROOST_TORTURE` multiplies the strikes.
 
 mod check;
+mod fillings;
 mod losses;
 mod strikes;
 mod world;

@@ -58,9 +58,10 @@ impl LogMetrics {
             "Files that were set aside when the log was opened",
             self.lost_segments.clone(),
         );
-        log.register(
+        log.register_with_unit(
             "torn",
             "Bytes of a record that was being written when the log was last closed",
+            Unit::Bytes,
             self.torn_bytes.clone(),
         );
     }

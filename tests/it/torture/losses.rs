@@ -8,14 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
 
-use super::strikes::{Striker, settle, tables};
+use super::strikes::{Striker, kill, settle, tables};
 use super::writers::Writers;
-use super::{Dice, effort, seed, tell};
-use crate::harness::{ServerProcess, engine_of, within};
+use super::{Dice, effort, seed, tell, world};
+use crate::harness::ServerProcess;
 
 /// Losses of a run, times `ROOST_TORTURE`.
 const LOSSES: u64 = 4;
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What became of the parts that were not synced.
 #[derive(Debug, Default)]
@@ -32,7 +31,8 @@ async fn losses_of_power_lose_and_double_nothing() {
     let striker = Striker::new();
     let boot = striker.boot_file();
     std::fs::write(&boot, "first life").unwrap();
-    let folder = striker.server_folder().with_variable("STRIKE_BOOT", boot.to_str().unwrap());
+    let folder =
+        striker.server_folder(&world::project()).with_variable("STRIKE_BOOT", boot.to_str().unwrap());
     let mut server = folder.start().await;
     let stores = stores(&server).await;
     let writers = Writers::start(&server.admin(), seed);
@@ -40,10 +40,8 @@ async fn losses_of_power_lose_and_double_nothing() {
     for number in 0..LOSSES * effort() {
         tokio::time::sleep(Duration::from_millis(500 + dice.roll(4000) as u64)).await;
         let engine = server.find_engine();
-        server.kill();
         engine.into_iter().for_each(crate::harness::EngineProcess::kill_if_alive);
-        let data = server.folder().data().join("engine");
-        within(PATIENCE, "the engine is gone", async || engine_of(&data).is_none().then_some(())).await;
+        kill(&mut server).await;
         let since = last_sync(&server.output_with("").await);
         for store in &stores {
             lose(store, since, &mut dice, &mut tally);

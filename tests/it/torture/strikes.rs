@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::check::Tables;
 use super::writers::Writers;
 use super::{Dice, effort, seed, tell, world};
-use crate::harness::{Folder, ServerFolder, ServerProcess, SideDoor, program, within};
+use crate::harness::{Folder, Project, ServerFolder, ServerProcess, SideDoor, engine_of, program, within};
 use roost::engine::Query;
 
 /// Strikes of a run, times `ROOST_TORTURE`.
@@ -60,7 +60,7 @@ impl Striker {
     }
 
     /// Lets the next engine die at a call; 0: at none. Replaced whole: an engine may be starting.
-    fn aim_at_engine(&self, call: u64, when: &str) {
+    pub(super) fn aim_at_engine(&self, call: u64, when: &str) {
         let (library, program) = (self.library(), program());
         let text = format!(
             "#!/bin/sh\nexport LD_PRELOAD='{}' STRIKE_CALL={call} STRIKE_WHEN={when} STRIKE_UNDER=/store/\nexec '{}' \"$@\"\n",
@@ -74,8 +74,8 @@ impl Striker {
     }
 
     /// A server's folder whose processes can be struck.
-    pub(super) fn server_folder(&self) -> ServerFolder {
-        ServerFolder::new(&world::project())
+    pub(super) fn server_folder(&self, project: &Project) -> ServerFolder {
+        ServerFolder::new(project)
             .with_variable("ROOST__ENGINE__EXECUTABLE", self.script().to_str().unwrap())
             .with_variable("ROOST__ENGINE__RESTART_BACKOFF_INITIAL_MILLISECONDS", "10")
             .with_variable("ROOST__INGEST__LINGER_MILLISECONDS", "50")
@@ -150,11 +150,7 @@ impl Loop {
         if victim == Victim::Both {
             self.kill_engine();
         }
-        self.server.kill();
-        // The engine ends by itself, soon.
-        let data = self.server.folder().data().join("engine");
-        within(BACK, "the engine is gone", async || crate::harness::engine_of(&data).is_none().then_some(()))
-            .await;
+        kill(&mut self.server).await;
     }
 
     /// The next engine dies at one of its first calls: the present one makes room for it.
@@ -171,23 +167,36 @@ impl Loop {
     /// The next server dies at one of its first calls, most of them inside recovery.
     async fn strike_server_at_a_call(&mut self, victim: Victim, when: &str) {
         self.kill_server(victim).await;
-        let call = (1 + self.dice.roll(40)).to_string();
-        self.server.try_start(&[("STRIKE_CALL", &call), ("STRIKE_WHEN", when), ("STRIKE_UNDER", "/.roost/")]);
-        let began = Instant::now();
-        while !self.server.has_ended() && began.elapsed() < Duration::from_secs(4) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let call = 1 + self.dice.roll(40);
+        start_and_die(&mut self.server, call, when).await;
         self.tally.in_recovery += 1;
-        self.kill_server(victim).await;
         self.server.start_again().await;
     }
+}
+
+/// Kills a server. Its engine ends by itself, soon.
+pub(super) async fn kill(server: &mut ServerProcess) {
+    server.kill();
+    let data = server.folder().data().join("engine");
+    within(BACK, "the engine is gone", async || engine_of(&data).is_none().then_some(())).await;
+}
+
+/// Starts a server that dies at a counted call, or is killed when it has not after a while.
+pub(super) async fn start_and_die(server: &mut ServerProcess, call: usize, when: &str) {
+    let call = call.to_string();
+    server.try_start(&[("STRIKE_CALL", &call), ("STRIKE_WHEN", when), ("STRIKE_UNDER", "/.roost/")]);
+    let began = Instant::now();
+    while !server.has_ended() && began.elapsed() < Duration::from_secs(4) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    kill(server).await;
 }
 
 #[tokio::test]
 async fn strikes_lose_and_double_nothing() {
     let seed = seed();
     let striker = Striker::new();
-    let server = striker.server_folder().start().await;
+    let server = striker.server_folder(&world::project()).start().await;
     let mut world = Loop { server, striker, dice: Dice::new(seed), tally: Tally::default() };
     let writers = Writers::start(&world.server.admin(), seed);
     let mut disturber = tokio::task::JoinSet::new();
