@@ -367,6 +367,13 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_tables_without_a_stage_are_not_computed() {
+        let keys = [key("t"), key("elsewhere")].map(|table| (table, "k % 3".to_owned()));
+        let plan = FrozenPlan { keys: keys.into(), ..plan() };
+        assert_eq!(plan.own_keys().map(|(table, _)| table.clone()).collect::<Vec<_>>(), [key("t")]);
+    }
+
+    #[test]
     fn the_next_height_of_a_table_ends_the_span_of_the_try_before() {
         let mut log = Log::new();
         let (first, second) = (log.rows(), log.rows());

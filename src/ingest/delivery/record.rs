@@ -114,6 +114,13 @@ pub(super) struct Chunk {
 }
 
 impl FrozenPlan {
+    /// The keys of tables that the batch has stages of. One that fills a view from history carries
+    /// those of its source's whole plan.
+    pub(super) fn own_keys(&self) -> impl Iterator<Item = (&TableKey, &String)> {
+        let tables = self.tables();
+        self.keys.iter().filter(move |(table, _)| tables.contains(table))
+    }
+
     /// Every table that a batch may write to, in the order in which they are written.
     pub(super) fn tables(&self) -> Vec<TableKey> {
         let mut tables = vec![self.rows.clone(), self.quarantine.clone()];

@@ -265,13 +265,13 @@ impl Tables {
 
     /// An error where a key of a table cannot be computed of the rows in its stage.
     pub(super) async fn check_keys(&self, plan: &FrozenPlan) -> Result<(), EngineError> {
-        if plan.keys.is_empty() {
-            return Ok(());
-        }
         let check = |(table, keys): (&TableKey, &String)| {
             format!("SELECT sum(ignore({keys})) AS keys FROM {}", stage_of(table).name())
         };
-        let checks: Vec<String> = plan.keys.iter().map(check).collect();
+        let checks: Vec<String> = plan.own_keys().map(check).collect();
+        if checks.is_empty() {
+            return Ok(());
+        }
         let query = Query::new(checks.join(" UNION ALL "), "").with_profile();
         self.engine.read::<serde_json::Value>(query).await.map(drop)
     }
