@@ -22,6 +22,7 @@ pub use error::{AuthError, TokenProblem};
 pub use identity::{AdminToken, Identity, IdentityError};
 pub use jwt::{JwtError, JwtRequest};
 pub use keyring::{Keyring, KeyringParts};
+pub use pace::Pace;
 pub use permit::{
     AppendPermit, FixedParameters, FixedValue, MetricsPermit, ReadPermit, SqlPermit, Token, TokensPermit,
     TruncatePermit,

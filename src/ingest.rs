@@ -28,7 +28,6 @@ mod json;
 mod literal;
 #[cfg(test)]
 mod native_reader;
-mod pace;
 mod paths;
 #[cfg(test)]
 mod properties;

@@ -100,7 +100,7 @@ impl Keyring {
         let claims = jwt::verify(text, self.identity.workspace_id(), key, self.clock.now())?;
         let (name, limit) = (claims.name.clone(), claims.limit);
         let token = claims.token()?;
-        self.count(&name, limit)?;
+        self.count(&name, limit.or(self.settings.requests_per_second))?;
         Ok(token)
     }
 

@@ -1,4 +1,4 @@
-//! How often a token may be used: requests a second, counted by the token's name.
+//! How often a token may be used, or a data source be written to: requests a second, counted by name.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use super::token::TokenDigest;
 const MAX_NAMES: usize = 16_384;
 
 /// The counters of all names. Those that are as good as new are forgotten when the room is needed.
-pub(super) struct Pace {
+pub struct Pace {
     /// By requests a second: tokens of one name that claim different limits count apart.
     limits: Mutex<HashMap<NonZeroU32, DefaultKeyedRateLimiter<TokenDigest>>>,
     clock: DefaultClock,
@@ -33,7 +33,7 @@ impl Pace {
     }
 
     /// Counts a request; refused with the time to wait. A name for which there is no room waits too.
-    pub(super) fn take(&self, name: &str, limit: NonZeroU32) -> Result<(), Duration> {
+    pub fn take(&self, name: &str, limit: NonZeroU32) -> Result<(), Duration> {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         if counted(&limits) >= self.max_names {
             limits.retain(|_, names| {

@@ -81,7 +81,7 @@ pub struct Tokens {
     /// Tokens that may be made over the API.
     #[serde(deserialize_with = "units::count")]
     pub max_count: NonZeroUsize,
-    /// Requests a second of one static token; `None`: any number.
+    /// Requests a second of one token that sets no limit of its own; `None`: any number.
     #[serde(deserialize_with = "units::pace")]
     pub requests_per_second: Option<NonZeroU32>,
 }

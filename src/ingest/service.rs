@@ -1,6 +1,7 @@
 //! The room's service: events in, rows in the log and then in the engine.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,9 +12,8 @@ use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
 use super::metrics::Metrics;
-use super::pace::Pace;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
-use crate::auth::{AppendPermit, TruncatePermit};
+use crate::auth::{AppendPermit, Pace, TruncatePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
 use crate::config;
 
@@ -29,6 +29,7 @@ pub struct Ingest {
     wait_timeout: Duration,
     budget: Budget,
     pace: Pace,
+    requests_per_second: Option<NonZeroU32>,
     channels: Mutex<HashMap<String, Arc<Channel>>>,
 }
 
@@ -78,13 +79,19 @@ impl Ingest {
         };
         let budget = Budget::new(settings.queue_bytes.get());
         let wait_timeout = settings.wait_timeout;
-        let pace = Pace::new(settings.requests_per_second);
-        Self { catalog, delivery, limits, wait_timeout, budget, pace, channels: Mutex::default() }
+        let requests_per_second = settings.requests_per_second;
+        let (pace, channels) = (Pace::default(), Mutex::default());
+        Self { catalog, delivery, limits, wait_timeout, budget, pace, requests_per_second, channels }
     }
 
     /// Room for the body of a request, to be grown as the body is read.
     pub fn admission(&self, permit: &AppendPermit) -> Result<Admission, IngestError> {
-        self.pace.take(self.data_source(permit.data_source())?.name.as_str())?;
+        let data_source = self.data_source(permit.data_source())?;
+        if let Some(limit) = self.requests_per_second {
+            let name = data_source.name.to_string();
+            let taken = self.pace.take(&name, limit);
+            taken.map_err(|retry_after| IngestError::TooFast { data_source: name, limit, retry_after })?;
+        }
         Ok(self.budget.admission())
     }
 

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Home, Project, Reply, TestApp};
+use crate::harness::{Home, Project, Reply, TestApp, jwt};
 
 fn project() -> Project {
     Project::default()
@@ -53,13 +54,17 @@ async fn a_data_source_takes_so_many_requests_a_second_and_no_other_pays_for_it(
 #[tokio::test]
 async fn a_token_makes_so_many_requests_a_second() {
     let app = app("tokens.requests_per_second = 2").await;
-    let admin = app.admin();
-    let gets = (0..20).map(|_| admin.get("/v0/pipes/count_hits.json"));
-    let replies = futures_util::future::join_all(gets).await;
-    let passed = replies.iter().filter(|reply| reply.status == 200).count();
-    assert!((2..15).contains(&passed), "{passed} passed");
-    for reply in replies.iter().filter(|reply| reply.status != 200) {
-        check_refusal(reply, "may be used 2 times a second");
+    let scopes = json!([{ "type": "PIPES:READ", "resource": "count_hits" }]);
+    // A JWT that sets no limit of its own is a token like any other.
+    let front_end = app.anonymous().with_token(&jwt(app.admin().token(), &scopes, &json!({})));
+    for caller in [app.admin(), front_end] {
+        let gets = (0..20).map(|_| caller.get("/v0/pipes/count_hits.json"));
+        let replies = futures_util::future::join_all(gets).await;
+        let passed = replies.iter().filter(|reply| reply.status == 200).count();
+        assert!((2..15).contains(&passed), "{passed} passed");
+        for reply in replies.iter().filter(|reply| reply.status != 200) {
+            check_refusal(reply, "may be used 2 times a second");
+        }
     }
 }
 

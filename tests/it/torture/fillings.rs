@@ -1,7 +1,5 @@
 //! Deaths while new views are filled from history.
 
-use std::time::Duration;
-
 use super::strikes::{Striker, kill, start_and_die, tables};
 use super::{Dice, effort, seed, tell, world};
 use crate::harness::{Project, ServerProcess};
@@ -13,7 +11,7 @@ const MOST_ROUNDS: u64 = 20;
 const REQUESTS: u64 = 5;
 const ROWS: u64 = 2_000;
 
-/// A copy that tells of every row, and a sum of them, with a partition more than one chunk goes to.
+/// Views over `plain`: a copy that tells of every row, and a sum of them over three partitions.
 fn with_views(project: Project) -> Project {
     let target = |columns: &str, engine: &str, keys: &str| {
         format!("SCHEMA >\n    {columns}\n\nENGINE \"{engine}\"\n{keys}")
@@ -84,13 +82,13 @@ async fn round(striker: &Striker, dice: &mut Dice) -> usize {
             striker.aim_at_engine(call as u64, when);
         }
         start_and_die(&mut server, if at_engine { 0 } else { call }, when).await;
+        kill(&mut server).await;
         striker.aim_at_engine(0, when);
         inside += usize::from(open_fillings(&server) > 0);
     }
     server.start_again().await;
     // Behind the history.
     append(&server, REQUESTS).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
     let wrong = wrong(&server).await;
     assert!(wrong.is_empty(), "{wrong:#?}: {}", server.output_with("").await);
     inside

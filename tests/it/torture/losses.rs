@@ -53,6 +53,7 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
     for number in 0..losses {
         tokio::time::sleep(Duration::from_millis(500 + dice.roll(4000) as u64)).await;
         let engine = server.find_engine();
+        server.kill();
         engine.into_iter().for_each(crate::harness::EngineProcess::kill_if_alive);
         kill(&mut server).await;
         let since = last_sync(&server.output_with("").await);

@@ -170,6 +170,7 @@ impl Loop {
         let call = 1 + self.dice.roll(40);
         start_and_die(&mut self.server, call, when).await;
         self.tally.in_recovery += 1;
+        self.kill_server(victim).await;
         self.server.start_again().await;
     }
 }
@@ -181,7 +182,7 @@ pub(super) async fn kill(server: &mut ServerProcess) {
     within(BACK, "the engine is gone", async || engine_of(&data).is_none().then_some(())).await;
 }
 
-/// Starts a server that dies at a counted call, or is killed when it has not after a while.
+/// Starts a server that dies at a counted call; returns when it has, or after a while.
 pub(super) async fn start_and_die(server: &mut ServerProcess, call: usize, when: &str) {
     let call = call.to_string();
     server.try_start(&[("STRIKE_CALL", &call), ("STRIKE_WHEN", when), ("STRIKE_UNDER", "/.roost/")]);
@@ -189,7 +190,6 @@ pub(super) async fn start_and_die(server: &mut ServerProcess, call: usize, when:
     while !server.has_ended() && began.elapsed() < Duration::from_secs(4) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    kill(server).await;
 }
 
 #[tokio::test]
