@@ -166,6 +166,10 @@ impl<R: Resolver> Composer<'_, R> {
                 out.push_str(Span::new(copied, dropped.start).of(text));
                 copied = dropped.end;
             }
+            if text[copied..body.end].starts_with(['`', '"', '\'']) {
+                // Two quotes in a row would be one of the name.
+                out.push(' ');
+            }
             self.check_size(&out, reference.span)?;
         }
         out.push_str(Span::new(copied, body.end).of(text));

@@ -159,7 +159,7 @@ fn a_composition_says_what_it_reads_and_in_which_format() {
 
 /// Ways to read a name, with room for common table expressions that try to catch it.
 fn reading(name: &str, style: usize) -> String {
-    match style % 8 {
+    match style % 9 {
         0 => format!("SELECT * FROM {name}"),
         1 => format!("SELECT 1 WHERE 1 IN ({name})"),
         2 => format!("WITH {name} AS (SELECT * FROM {name}) SELECT * FROM {name}"),
@@ -167,6 +167,7 @@ fn reading(name: &str, style: usize) -> String {
         4 => format!("SELECT * FROM (SELECT 1 FROM {name} AS n1) AS n2 JOIN {name} ON 1"),
         5 => format!("SELECT 1 UNION ALL SELECT (SELECT 1 FROM {name}) -- {name}"),
         6 => format!("SELECT [1] AS n1, 1 IN n1 FROM {name} WHERE x IN (SELECT 1 FROM {name});"),
+        7 => format!("SELECT 1 FROM {name}`n1` JOIN {name}\"n2\" ON 1"),
         _ => format!("FROM {name} SELECT 1 SETTINGS max_threads = 1"),
     }
 }
@@ -174,8 +175,8 @@ fn reading(name: &str, style: usize) -> String {
 proptest! {
     #[test]
     fn no_name_of_a_random_world_reaches_the_engine(
-        nodes in prop::collection::vec((0_usize..2, 0_usize..6, 0_usize..6, 0_usize..8), 1..12),
-        style in 0_usize..8,
+        nodes in prop::collection::vec((0_usize..2, 0_usize..6, 0_usize..6, 0_usize..9), 1..12),
+        style in 0_usize..9,
     ) {
         let mut world = World::default();
         world.tables.insert("n0".into(), None);
