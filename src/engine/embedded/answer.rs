@@ -33,6 +33,10 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// understands the frame hangs up at once.
 const FRAME_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Time for a client to read what came before the exception frame, so that it reads the frame in one
+/// piece: one cut in two is not understood by every client library.
+const FRAME_PAUSE: Duration = Duration::from_millis(20);
+
 /// A finished result with its counters.
 pub(super) fn complete(bytes: impl Into<Bytes>, summary: Summary, format: &str) -> Response<AnswerBody> {
     let mut response = Response::new(whole(bytes));
@@ -147,6 +151,8 @@ struct StreamedBody {
 enum State {
     Reading,
     Finishing,
+    /// The query failed; the exception frame follows when the time is up.
+    Failing(Pin<Box<Sleep>>, Bytes),
     /// The exception frame was handed over; the connection breaks when the time is up.
     Failed(Pin<Box<Sleep>>),
     Ended,
@@ -194,11 +200,16 @@ impl Body for StreamedBody {
                 State::Finishing => match ready!(self.poll_outcome(context)) {
                     None => self.state = State::Ended,
                     Some(refusal) => {
-                        self.state = State::Failed(Box::pin(tokio::time::sleep(FRAME_PATIENCE)));
                         let frame = exception_frame(&refusal.message, &self.tag);
-                        return Poll::Ready(Some(Ok(Frame::data(frame))));
+                        self.state = State::Failing(Box::pin(tokio::time::sleep(FRAME_PAUSE)), frame);
                     }
                 },
+                State::Failing(pause, frame) => {
+                    ready!(pause.as_mut().poll(context));
+                    let frame = frame.clone();
+                    self.state = State::Failed(Box::pin(tokio::time::sleep(FRAME_PATIENCE)));
+                    return Poll::Ready(Some(Ok(Frame::data(frame))));
+                }
                 State::Failed(patience) => {
                     ready!(patience.as_mut().poll(context));
                     return Poll::Ready(Some(Err(io::Error::other("the query failed after its first rows"))));
