@@ -112,11 +112,24 @@ fn lines(rows: usize) -> String {
     text
 }
 
+/// Waits until merges have come to rest, at most half a minute.
+fn settle(server: &Server) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        let before = server.cpu();
+        std::thread::sleep(Duration::from_millis(500));
+        if server.cpu() - before < 0.03 {
+            return;
+        }
+    }
+}
+
 /// Milliseconds of CPU per batch, of server and engine together, merges included: of batches that
 /// wait in the log for an engine that is held up.
 fn cpu_of_batches(server: &Server, table: &str, (client, batches): (&mut Client, u32)) -> f64 {
     let series = format!("roost_ingest_batches_total{{data_source=\"{table}\"}}");
     let wanted = server.metric(&series) + u64::from(batches);
+    settle(server);
     server.signal_engine(Signal::STOP);
     for _ in 0..batches {
         client.call();
@@ -126,17 +139,18 @@ fn cpu_of_batches(server: &Server, table: &str, (client, batches): (&mut Client,
     while server.metric(&series) < wanted {
         std::thread::sleep(Duration::from_millis(100));
     }
-    std::thread::sleep(Duration::from_millis(300));
+    settle(server);
     (server.cpu() - before) * 1_000.0 / f64::from(batches)
 }
 
 /// The same for blocks that are inserted as they are.
 fn cpu_of_inserts(server: &Server, (client, blocks): (&mut Client, u32)) -> f64 {
+    settle(server);
     let before = server.cpu();
     for _ in 0..blocks {
         client.call();
     }
-    std::thread::sleep(Duration::from_millis(300));
+    settle(server);
     (server.cpu() - before) * 1_000.0 / f64::from(blocks)
 }
 

@@ -18,9 +18,11 @@
 mod barrier;
 mod commit;
 mod content;
+mod directories;
 pub mod export;
 mod feed;
 mod flusher;
+mod heights;
 mod journal;
 mod ledger;
 mod locks;
@@ -131,6 +133,7 @@ impl Delivery {
 
     /// Delivers by the views of this workspace, what waits first.
     pub async fn begin(&self, workspace: &Workspace) -> Result<(), PlanningError> {
+        self.shared.committer.tables.forget_directories();
         let plans = plan::plans(&self.shared.committer.tables, workspace).await?;
         self.shared.plans.store(Arc::new(plans));
         self.populate().await;

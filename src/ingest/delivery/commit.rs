@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::Content;
-use super::journal::{Journal, was_noted};
+use super::directories::was_noted;
+use super::heights::seen_in;
+use super::journal::Journal;
 use super::ledger::Batch;
 use super::locks::Locks;
 use super::poison::{self, Refusals};
 use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
-use super::tables::{Anchor, Filled, Tables, seen_in, stage_of};
+use super::tables::{Anchor, Filled, Tables, stage_of};
 use crate::engine::EngineError;
 use crate::ingest::wal::{Sequence, WalError};
 
@@ -254,7 +256,10 @@ impl Committer {
         self.tables.fence(&batch.plan.tables()).await?;
         let mut parts = self.tables.parts(&batch.plan.kept_tables()).await?;
         let ledger = self.journal.ledger();
-        parts.retain(|part| was_noted(ledger.parts(), &part.path));
+        parts.retain(|part| match ledger.parts() {
+            Some(noted) => was_noted(noted, &part.path),
+            None => self.tables.is_on_disk(part),
+        });
         Ok(seen_in(&parts, &ledger.evidence(&batch.id), batch.seen.clone()))
     }
 

@@ -1,10 +1,10 @@
 //! The log and the ledger together: what is said is written first, then believed.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::directories::part_directories;
 use super::ledger::{Ledger, Machine, Waiting};
 use super::payload;
 use super::record::Control;
@@ -198,46 +198,4 @@ fn sync_file_system(data: &Path) -> io::Result<()> {
 fn sync_file_system(_data: &Path) -> io::Result<()> {
     rustix::fs::sync();
     Ok(())
-}
-
-/// The directories of all parts in the engine's data, as `store/abc/<table>/<part>`.
-fn part_directories(engine_data: &Path) -> io::Result<Vec<String>> {
-    let mut found = Vec::new();
-    let store = engine_data.join("store");
-    for table in
-        folders(&store)?.iter().map(|prefix| folders(prefix)).collect::<io::Result<Vec<_>>>()?.concat()
-    {
-        for part in folders(&table)? {
-            let name = part.strip_prefix(engine_data).ok().and_then(Path::to_str);
-            found.extend(name.map(str::to_owned));
-        }
-    }
-    Ok(found)
-}
-
-fn folders(of: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(of) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let folder = |entry: io::Result<std::fs::DirEntry>| match entry {
-        Ok(entry) => match entry.file_type() {
-            Ok(kind) => Ok(kind.is_dir().then(|| entry.path())),
-            Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
-    };
-    entries.filter_map(|entry| folder(entry).transpose()).collect()
-}
-
-/// The end of a part's path that [`part_directories`] would give.
-pub(super) fn directory_of(path: &str) -> Option<&str> {
-    let path = path.trim_end_matches('/');
-    let start = path.rmatch_indices('/').nth(3).map(|(place, _)| place + 1)?;
-    path.get(start..)
-}
-
-/// True where a part was there before the engine was started.
-pub(super) fn was_noted(noted: Option<&BTreeSet<String>>, path: &str) -> bool {
-    noted.is_none_or(|noted| directory_of(path).is_some_and(|directory| noted.contains(directory)))
 }

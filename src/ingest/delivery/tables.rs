@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::record::{Chunk, FrozenPlan, Heights, Seen, TableKey, ViewStep};
+use super::directories::Directories;
+use super::record::{Chunk, FrozenPlan, TableKey, ViewStep};
 use crate::engine::{EngineClient, EngineError, Query};
 use crate::ingest::Block;
 use crate::schema::quoting;
@@ -25,34 +26,26 @@ const THROWN: u32 = 395;
 /// Begins the text of that error.
 const STAGE_GONE: &str = "roost: the stage is gone";
 
-/// A part of a table, active or not.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Part {
-    pub(super) database: String,
-    pub(super) table: String,
-    pub(super) partition_id: String,
-    pub(super) least: i64,
-    pub(super) most: i64,
-    /// Its directory, absolute.
-    pub(super) path: String,
-}
-
 /// The engine as delivery sees it.
 #[derive(Clone)]
 pub(super) struct Tables {
-    engine: EngineClient,
+    pub(super) engine: EngineClient,
     /// How long a statement may take.
     patience: Duration,
-    stragglers: Stragglers,
+    pub(super) reach: Reach,
 }
 
-/// Statements that were given up on and may still be on their way to the stages: through a network
-/// at any time, to a child of ours for a while.
+/// What is known of the engine by where it is.
 #[derive(Debug, Clone)]
-enum Stragglers {
-    Always,
-    /// The last time that one was given up on.
-    Since(Arc<Mutex<Option<Instant>>>),
+pub(super) enum Reach {
+    /// Behind a network: a statement that was given up on may come to the stages at any time.
+    Server,
+    /// A child of this process, on the same disk.
+    Child {
+        /// The last time that a statement was given up on, which may still come for a while.
+        given_up: Arc<Mutex<Option<Instant>>>,
+        directories: Directories,
+    },
 }
 
 /// No statement is on its way to a child for longer.
@@ -104,7 +97,7 @@ fn list(columns: &[String]) -> String {
     columns.iter().map(|column| quoting::identifier(column)).collect::<Vec<_>>().join(", ")
 }
 
-fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> String {
+pub(super) fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> String {
     let tuple =
         |key: &TableKey| format!("({}, {})", quoting::string(&key.database), quoting::string(&key.table));
     tables.into_iter().map(tuple).collect::<Vec<_>>().join(", ")
@@ -113,20 +106,21 @@ fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> String {
 impl Tables {
     /// The tables of an engine that is a child of this process.
     pub(super) fn of_child(engine: EngineClient, patience: Duration) -> Self {
-        Self { engine, patience, stragglers: Stragglers::Since(Arc::default()) }
+        let reach = Reach::Child { given_up: Arc::default(), directories: Directories::default() };
+        Self { engine, patience, reach }
     }
 
     /// The tables of an engine behind a network.
     pub(super) fn of_server(engine: EngineClient, patience: Duration) -> Self {
-        Self { engine, patience, stragglers: Stragglers::Always }
+        Self { engine, patience, reach: Reach::Server }
     }
 
     /// True where a statement from before may reach a stage while it is in use.
     pub(super) fn may_be_disturbed(&self) -> bool {
-        match &self.stragglers {
-            Stragglers::Always => true,
-            Stragglers::Since(last) => {
-                let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.reach {
+            Reach::Server => true,
+            Reach::Child { given_up, .. } => {
+                let last = given_up.lock().unwrap_or_else(PoisonError::into_inner);
                 last.is_some_and(|last| last.elapsed() < STRAGGLING)
             }
         }
@@ -134,8 +128,8 @@ impl Tables {
 
     /// Remembers a statement that nobody knows the end of.
     fn watch(&self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
-        if let (Err(EngineError::Lost(_)), Stragglers::Since(last)) = (&outcome, &self.stragglers) {
-            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let (Err(EngineError::Lost(_)), Reach::Child { given_up, .. }) = (&outcome, &self.reach) {
+            *given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         outcome
     }
@@ -276,44 +270,6 @@ impl Tables {
         self.engine.read::<serde_json::Value>(query).await.map(drop)
     }
 
-    /// The heights of tables now.
-    pub(super) async fn heights(&self, tables: &BTreeSet<TableKey>) -> Result<Heights, EngineError> {
-        #[derive(Deserialize)]
-        struct Height {
-            database: String,
-            table: String,
-            most: i64,
-        }
-        let mut heights: Heights = tables.iter().map(|table| (table.clone(), -1)).collect();
-        if tables.is_empty() {
-            return Ok(heights);
-        }
-        // Parts that are not active count on purpose: a part emptied by TTL is listed as such.
-        let sql = format!(
-            "SELECT database, table, toInt64(max(max_block_number)) AS most FROM system.parts \
-             WHERE (database, table) IN ({}) GROUP BY ALL",
-            tuples(tables)
-        );
-        for Height { database, table, most } in self.engine.rows(sql).await? {
-            heights.insert(TableKey { database, table }, most);
-        }
-        Ok(heights)
-    }
-
-    /// All parts of tables, but for patches, which hold no rows of their own.
-    pub(super) async fn parts(&self, tables: &BTreeSet<TableKey>) -> Result<Vec<Part>, EngineError> {
-        if tables.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT database, table, partition_id, toInt64(min_block_number) AS least, \
-             toInt64(max_block_number) AS most, path FROM system.parts \
-             WHERE (database, table) IN ({}) AND NOT startsWith(partition_id, 'patch-')",
-            tuples(tables)
-        );
-        self.engine.rows(sql).await
-    }
-
     /// Puts all rows of the stage of a table into the table.
     pub(super) async fn put_stage(
         &self,
@@ -441,20 +397,4 @@ fn lost_where_the_stage_is_gone(error: EngineError) -> EngineError {
         }
         other => other,
     }
-}
-
-/// The partitions that hold a batch: those where a part meets one of its spans.
-pub(super) fn seen_in(
-    parts: &[Part],
-    evidence: &std::collections::BTreeMap<TableKey, Vec<super::ledger::Span>>,
-    mut seen: Seen,
-) -> Seen {
-    for part in parts {
-        let table = TableKey { database: part.database.clone(), table: part.table.clone() };
-        let spans = evidence.get(&table).into_iter().flatten();
-        if spans.into_iter().any(|span| span.meets(part.least, part.most)) {
-            seen.entry(table).or_default().insert(part.partition_id.clone());
-        }
-    }
-    seen
 }
