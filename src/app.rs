@@ -54,7 +54,7 @@ pub fn journal(settings: &Config, directory: &DataDirectory) -> anyhow::Result<J
         EnginePlace::Embedded(_) => Some(directory.engine()),
         EnginePlace::Remote(_) => None,
     };
-    Journal::open(directory.path(), engine, &settings.wal)
+    Journal::open(directory.path(), engine, settings)
         .with_context(|| format!("cannot open the log in {}", directory.path().join("wal").display()))
 }
 

@@ -20,6 +20,7 @@ mod unread;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderName;
 use prometheus_client::registry::Registry;
 
 use crate::auth::Keyring;
@@ -29,6 +30,9 @@ use crate::ingest::Ingest;
 use crate::query::Queries;
 
 pub use error::ApiError;
+
+/// Says that a request was taken before, under the same idempotency key.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The rooms that the handlers call.
 #[derive(Clone)]

@@ -36,6 +36,12 @@ pub struct Ingest {
     /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,
+    /// Idempotency keys that are remembered.
+    #[serde(deserialize_with = "units::count")]
+    pub idempotency_keys: NonZeroUsize,
+    /// How long an idempotency key is remembered.
+    #[serde(rename = "idempotency_seconds", deserialize_with = "units::seconds")]
+    pub idempotency_memory: Duration,
     /// Requests a second for one data source; `None`: any number.
     #[serde(deserialize_with = "units::pace")]
     pub requests_per_second: Option<NonZeroU32>,

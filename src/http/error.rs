@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::auth::{AuthError, TokenProblem};
+use crate::ingest::idempotency::KeyError;
 use crate::ingest::wal::WalError;
 use crate::ingest::{BodyError, IngestError};
 use crate::query::{OutputFormat, QueryError, TemplateError};
@@ -55,6 +56,9 @@ pub enum RequestError {
         /// What to send.
         help: &'static str,
     },
+    /// The idempotency key cannot be one.
+    #[error(transparent)]
+    KeyInvalid(#[from] KeyError),
     /// The body is larger than the limit.
     #[error("the body is larger than {limit} bytes: send the events in several requests")]
     BodyTooLarge {
@@ -220,6 +224,7 @@ fn ingest_status(error: &IngestError) -> StatusCode {
         }
         IngestError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         IngestError::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
+        IngestError::KeyReused => StatusCode::CONFLICT,
         IngestError::Log(_)
         | IngestError::Overloaded { .. }
         | IngestError::Behind { .. }
@@ -284,6 +289,7 @@ fn request_status(error: &RequestError) -> StatusCode {
     match error {
         RequestError::ParameterMissing { .. }
         | RequestError::ParameterInvalid { .. }
+        | RequestError::KeyInvalid(_)
         | RequestError::EncodingUnknown(_)
         | RequestError::BodyUnreadable(_) => StatusCode::BAD_REQUEST,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

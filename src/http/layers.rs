@@ -28,13 +28,14 @@ pub type Service = NormalizePath<Router>;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Response headers that scripts in browsers may read.
-const EXPOSED: [HeaderName; 6] = [
+const EXPOSED: [HeaderName; 7] = [
     REQUEST_ID,
     HeaderName::from_static("x-db-exception-code"),
     HeaderName::from_static("x-ratelimit-limit"),
     HeaderName::from_static("x-ratelimit-remaining"),
     HeaderName::from_static("x-ratelimit-reset"),
     header::RETRY_AFTER,
+    super::REPLAYED,
 ];
 
 /// Puts the layers around the routes; the first listed sees a request first.

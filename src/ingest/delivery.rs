@@ -46,9 +46,10 @@ use crate::catalog::Workspace;
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
+use crate::ingest::idempotency::{Claim, KeyId, Signature, Turn};
 use crate::ingest::metrics::Metrics;
-use crate::ingest::wal::WalError;
-use crate::ingest::{Admission, DecodedBody, IngestError};
+use crate::ingest::wal::{Sequence, WalError};
+use crate::ingest::{Admission, Counts, DecodedBody, IngestError};
 use commit::Committer;
 use feed::{Feed, Feeds, Held};
 use flusher::{BatchLimits, Flusher};
@@ -64,6 +65,8 @@ pub use recovery::RecoveryError;
 
 /// Time between two times that what is done is made durable and the log is cut.
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
+/// The pause before somebody looks again whether rows of another request are in their tables.
+const STORED_PAUSE: Duration = Duration::from_millis(20);
 
 /// What all flushers share.
 struct Shared {
@@ -95,6 +98,8 @@ pub struct Delivery {
 pub(super) struct Sender {
     pub(super) admission: Admission,
     pub(super) waiter: Option<oneshot::Sender<Stored>>,
+    /// What identifies the request, and the right to use its key.
+    pub(super) signed: Option<(Signature, Claim)>,
 }
 
 impl Delivery {
@@ -155,7 +160,8 @@ impl Delivery {
     /// Notes how the log stands now.
     pub(super) fn observe(&self) {
         let usage = self.shared.committer.journal.wal.usage();
-        self.metrics().observe(usage, self.age(now()));
+        let journal = &self.shared.committer.journal;
+        self.metrics().observe(usage, self.age(now()), journal.keys.len());
     }
 
     fn feed(&self, source: &str) -> Arc<Feed> {
@@ -164,6 +170,19 @@ impl Delivery {
             self.tasks.spawn(flusher.run());
         };
         self.feeds.of(source, start)
+    }
+
+    /// Whose turn it is with a key.
+    pub(super) async fn turn(&self, key: KeyId) -> Turn {
+        self.shared.committer.journal.keys.turn(key, now()).await
+    }
+
+    /// Waits until the rows of an earlier request are in their tables.
+    pub(super) async fn stored(&self, source: &str, sequence: Sequence) {
+        while self.shared.committer.journal.ledger().is_open(source, sequence) {
+            self.feed(source).hurry();
+            tokio::time::sleep(STORED_PAUSE).await;
+        }
     }
 
     /// Keeps the rows of a request; returns when they are in the log.
@@ -175,20 +194,26 @@ impl Delivery {
     ) -> Result<(), IngestError> {
         let arrival = now();
         self.refuse_when_old(arrival)?;
-        let payload = payload::encode(body, arrival);
+        let Sender { admission, waiter, signed } = sender;
+        let (signature, claim) = signed.unzip();
+        let payload = payload::encode(body, arrival, signature);
+        let counts = Counts::of(body);
         let (feed, bytes) = (self.feed(source), payload.len());
         let (done, kept) = oneshot::channel();
         let (held_payload, holder) = (payload.clone(), Arc::clone(&feed));
         let hold = move |sequence| {
-            let Sender { admission, waiter } = sender;
             // Where memory is short the bytes are read again from the log.
             let payload = (!admission.is_crowded()).then_some((held_payload, admission));
             holder.hold(sequence, bytes, Held { payload, waiter });
         };
-        self.shared.committer.journal.add_rows(source, (payload, arrival), hold, move |outcome| {
+        let signed = signature.map(|signature| (signature, counts));
+        let rows = journal::Rows { payload, arrival, signed };
+        self.shared.committer.journal.add_rows(source, rows, hold, move |outcome| {
             if outcome.is_ok() {
                 feed.announce();
             }
+            // Whoever else waits with the same key may look now.
+            drop(claim);
             let _ = done.send(outcome.map(drop));
         });
         Ok(kept.await.unwrap_or(Err(WalError::Closed))?)

@@ -46,6 +46,11 @@ pub enum IngestError {
         /// Time until the next request is let through.
         retry_after: Duration,
     },
+    /// The idempotency key belongs to other events; nothing was taken.
+    #[error(
+        "the Idempotency-Key was used for other events of this data source: nothing was taken; use a new key for new events"
+    )]
+    KeyReused,
     /// The log did not keep the rows, or may not have.
     #[error(transparent)]
     Log(#[from] WalError),
@@ -85,6 +90,7 @@ impl IngestError {
             Self::Body(_) | Self::Log(WalError::TooLarge { .. }) => "body",
             Self::NotFound { .. } | Self::NotForEvents { .. } => "data_source",
             Self::TooFast { .. } => "rate",
+            Self::KeyReused => "key",
             Self::Overloaded { .. } | Self::Log(WalError::Busy { .. }) => "overloaded",
             Self::Log(WalError::Full { .. }) => "log_full",
             Self::Log(WalError::NoSpace { .. }) => "no_space",

@@ -38,6 +38,8 @@ pub struct Metrics {
     log_bytes: Gauge,
     log_segments: Gauge,
     oldest: Gauge,
+    repeats: Family<OfSource, Counter>,
+    keys: Gauge,
 }
 
 impl Metrics {
@@ -58,6 +60,8 @@ impl Metrics {
             log_bytes: Gauge::default(),
             log_segments: Gauge::default(),
             oldest: Gauge::default(),
+            repeats: Family::default(),
+            keys: Gauge::default(),
         }
     }
 
@@ -91,12 +95,19 @@ impl Metrics {
         self.doubts.inc();
     }
 
-    /// How the log stands, and how long its oldest row has waited for the engine.
-    pub(super) fn observe(&self, usage: Usage, oldest: Duration) {
+    /// A request that had been taken before.
+    pub(super) fn repeated(&self, data_source: &str) {
+        add(&self.repeats, data_source, 1);
+    }
+
+    /// How the log stands, how long its oldest row has waited for the engine, and how many
+    /// idempotency keys are remembered.
+    pub(super) fn observe(&self, usage: Usage, oldest: Duration, keys: usize) {
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.log_bytes.set(count(usage.bytes));
         self.log_segments.set(count(usage.segments as u64));
         self.oldest.set(count(oldest.as_secs()));
+        self.keys.set(count(keys as u64));
     }
 
     /// Gives the numbers their names, `roost_ingest_…` and `roost_log_…`.
@@ -124,6 +135,12 @@ impl Metrics {
             "Requests of which nothing was taken, by reason",
             self.refused.clone(),
         );
+        ingest.register(
+            "repeated_requests",
+            "Requests with an idempotency key that was used before",
+            self.repeats.clone(),
+        );
+        ingest.register("idempotency_keys", "Idempotency keys that are remembered", self.keys.clone());
         ingest.register("batches", "Batches that are in their tables", self.batches.clone());
         ingest.register("batch_rows", "Rows of a batch", self.batch_rows.clone());
         ingest.register_with_unit(

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
+use super::idempotency::{Claim, IdempotencyKey, Remembered, Signature, Turn};
 use super::metrics::Metrics;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, Pace, TruncatePermit};
@@ -46,6 +47,46 @@ pub struct Counts {
     pub successful_rows: usize,
     /// Events for its quarantine.
     pub quarantined_rows: usize,
+}
+
+impl Counts {
+    /// The events of a body.
+    pub(super) fn of(body: &DecodedBody) -> Self {
+        Self { successful_rows: body.successful_rows, quarantined_rows: body.quarantined_rows }
+    }
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub struct Order {
+    /// The events, unpacked.
+    pub events: Bytes,
+    /// How they stand there.
+    pub format: BodyFormat,
+    /// What the request is known by, should it be sent again.
+    pub key: Option<IdempotencyKey>,
+    /// When it is answered.
+    pub wait: Wait,
+}
+
+/// What a request is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its events.
+    pub counts: Counts,
+    /// Where they are.
+    pub reached: Reached,
+    /// Whether they were stored now.
+    pub stored: When,
+}
+
+/// When the events of a request were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// With this request.
+    Now,
+    /// With an earlier one that had the same key.
+    Before,
 }
 
 /// What a request waits for.
@@ -95,37 +136,69 @@ impl Ingest {
         Ok(self.budget.admission())
     }
 
-    /// Stores the events of one body.
+    /// Stores the events of one body, or finds them stored by an earlier request.
     pub async fn append(
         &self,
         permit: &AppendPermit,
-        body: (Bytes, BodyFormat),
+        order: Order,
         admission: Admission,
-        wait: Wait,
-    ) -> Result<(Counts, Reached), IngestError> {
+    ) -> Result<Receipt, IngestError> {
         let channel = self.channel(self.data_source(permit.data_source())?)?;
-        let sent = body.0.len();
-        let decoded = self.decode(Arc::clone(&channel), body.0, body.1).await?;
-        let counts =
-            Counts { successful_rows: decoded.successful_rows, quarantined_rows: decoded.quarantined_rows };
-        let (waiter, stored) = match wait {
+        let name = channel.data_source.name.as_str();
+        let signed = match &order.key {
+            None => None,
+            Some(key) => match self.claim(key.sign(name, &order.events)).await? {
+                Ok(signed) => Some(signed),
+                Err(known) => return Ok(self.repeated(name, known, order.wait).await),
+            },
+        };
+        let sent = order.events.len();
+        let decoded = self.decode(Arc::clone(&channel), order.events, order.format).await?;
+        let counts = Counts::of(&decoded);
+        let (waiter, stored) = match order.wait {
             Wait::Log => (None, None),
             Wait::Tables => {
                 let (waiter, stored) = oneshot::channel();
                 (Some(waiter), Some(stored))
             }
         };
-        let name = channel.data_source.name.as_str();
-        self.delivery.keep(name, &decoded, Sender { admission, waiter }).await?;
+        self.delivery.keep(name, &decoded, Sender { admission, waiter, signed }).await?;
         let rows = (counts.successful_rows, counts.quarantined_rows);
         self.delivery.metrics().accepted(name, rows, sent);
-        let Some(stored) = stored else { return Ok((counts, Reached::Log)) };
+        let receipt = |reached| Receipt { counts, reached, stored: When::Now };
+        let Some(stored) = stored else { return Ok(receipt(Reached::Log)) };
         match tokio::time::timeout(self.wait_timeout, stored).await {
-            Ok(Ok(Stored::Whole)) => Ok((counts, Reached::Tables)),
+            Ok(Ok(Stored::Whole)) => Ok(receipt(Reached::Tables)),
             Ok(Ok(Stored::Refused { rows, reason })) => Err(refused(counts, rows, reason)),
             // The time is over, or the server stops: the rows are in the log.
-            Ok(Err(_)) | Err(_) => Ok((counts, Reached::LogOnly)),
+            Ok(Err(_)) | Err(_) => Ok(receipt(Reached::LogOnly)),
         }
+    }
+
+    /// The right to use a key, or the request that used it.
+    async fn claim(
+        &self,
+        signature: Signature,
+    ) -> Result<Result<(Signature, Claim), Remembered>, IngestError> {
+        match self.delivery.turn(signature.key).await {
+            Turn::First(claim) => Ok(Ok((signature, claim))),
+            Turn::Repeat(known) if known.signature == signature => Ok(Err(known)),
+            Turn::Repeat(_) => Err(IngestError::KeyReused),
+        }
+    }
+
+    /// The answer to a request whose events are stored.
+    async fn repeated(&self, data_source: &str, known: Remembered, wait: Wait) -> Receipt {
+        self.delivery.metrics().repeated(data_source);
+        let stored = self.delivery.stored(data_source, known.sequence);
+        let reached = match wait {
+            Wait::Log => Reached::Log,
+            Wait::Tables => match tokio::time::timeout(self.wait_timeout, stored).await {
+                Ok(()) => Reached::Tables,
+                Err(_) => Reached::LogOnly,
+            },
+        };
+        Receipt { counts: known.counts, reached, stored: When::Before }
     }
 
     /// What the way in counts, and how things stand now.

@@ -10,6 +10,7 @@ mod command_line;
 mod engine_away;
 mod events;
 mod full_disk;
+mod idempotency;
 mod jwts;
 mod kills;
 mod load;

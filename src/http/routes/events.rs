@@ -3,18 +3,18 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
-use super::super::{ApiError, Rooms, body};
+use super::super::{ApiError, REPLAYED, Rooms, body};
 use crate::auth::Token;
 use crate::catalog::ResourceName;
-use crate::ingest::{BodyFormat, Counts, IngestError, Reached, Wait};
+use crate::ingest::{BodyFormat, IdempotencyKey, IngestError, Order, Reached, Receipt, Wait, When};
 
-/// `POST /v0/events?name=…[&wait=true][&format=json]`
+/// `POST /v0/events?name=…[&wait=true][&format=json]`, with an `Idempotency-Key` or without.
 pub(super) async fn append_events(
     State(rooms): State<Rooms>,
     Caller(token): Caller,
@@ -23,8 +23,8 @@ pub(super) async fn append_events(
     body: Body,
 ) -> Result<Response, ApiError> {
     let outcome = take(&rooms, &token, &query, (&headers, body)).await;
-    let (counts, reached) = outcome.inspect_err(|error| rooms.ingest.refused(error.reason()))?;
-    Ok(answer(counts, reached))
+    let receipt = outcome.inspect_err(|error| rooms.ingest.refused(error.reason()))?;
+    Ok(answer(receipt))
 }
 
 async fn take(
@@ -32,9 +32,10 @@ async fn take(
     token: &Token,
     query: &QueryPairs,
     (headers, body): (&HeaderMap, Body),
-) -> Result<(Counts, Reached), ApiError> {
+) -> Result<Receipt, ApiError> {
     let name = query.last("name").filter(|name| !name.is_empty()).ok_or(NAME_MISSING)?;
     let format = body_format(query)?;
+    let key = idempotency_key(headers)?;
     let name =
         ResourceName::parse(name).map_err(|_| IngestError::NotFound { data_source: name.to_owned() })?;
     let permit = token.append(name)?;
@@ -44,7 +45,12 @@ async fn take(
         Some("true" | "1") => Wait::Tables,
         _ => Wait::Log,
     };
-    Ok(rooms.ingest.append(&permit, (events, format), admission, wait).await?)
+    Ok(rooms.ingest.append(&permit, Order { events, format, key, wait }, admission).await?)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, RequestError> {
+    let key = headers.get("idempotency-key").map(|value| IdempotencyKey::parse(value.as_bytes()));
+    Ok(key.transpose()?)
 }
 
 const NAME_MISSING: RequestError = RequestError::ParameterMissing {
@@ -65,7 +71,8 @@ fn body_format(query: &QueryPairs) -> Result<BodyFormat, RequestError> {
 }
 
 /// The counts; whoever waited in vain is told that the rows are safe, so that nobody sends them again.
-fn answer(counts: Counts, reached: Reached) -> Response {
+fn answer(receipt: Receipt) -> Response {
+    let Receipt { counts, reached, stored } = receipt;
     let mut body =
         json!({ "successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows });
     let status = match reached {
@@ -76,7 +83,11 @@ fn answer(counts: Counts, reached: Reached) -> Response {
             StatusCode::ACCEPTED
         }
     };
-    (status, Json(body)).into_response()
+    let mut response = (status, Json(body)).into_response();
+    if stored == When::Before {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 /// Said where a request waited for its rows and the time ran out.

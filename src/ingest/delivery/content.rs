@@ -86,7 +86,7 @@ mod tests {
         let columns = ["a | UInt8 | $.a", "b | UInt8 | $.b | a + 1"];
         let plan = RowPlan::new(&columns.map(column)).unwrap();
         let body = plan.decode(body.as_bytes(), BodyFormat::Ndjson, &Limits::default()).unwrap();
-        super::super::payload::decode(&super::super::payload::encode(&body, 1_700_000_000_000)).unwrap()
+        super::super::payload::decode(&super::super::payload::encode(&body, 1_700_000_000_000, None)).unwrap()
     }
 
     #[test]

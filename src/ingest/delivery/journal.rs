@@ -6,8 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directories::part_directories;
 use super::ledger::{Ledger, Machine, Waiting};
+use super::now;
 use super::payload;
 use super::record::Control;
+use crate::config::Config;
+use crate::ingest::Counts;
+use crate::ingest::idempotency::{self, Keys, Remembered, Signature};
 use crate::ingest::metrics::Metrics;
 use crate::ingest::wal::{
     self, Appended, Disk, Entry, FolderDisk, Kind, Place, Record, Sequence, Wal, WalError,
@@ -19,6 +23,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The log of a data directory, read whole.
 pub struct Journal {
     pub(super) wal: Wal,
+    /// The keys of requests whose rows are in the log, or were.
+    pub(super) keys: Arc<Keys>,
     metrics: Metrics,
     ledger: Arc<Mutex<Ledger>>,
     boot: String,
@@ -31,19 +37,24 @@ pub struct Journal {
 impl Journal {
     /// Opens the log of a data directory. After a stop of the machine the parts that are there are
     /// noted: call it before the engine is started, which begins to merge at once.
-    pub fn open(data: &Path, engine_data: Option<PathBuf>, settings: &wal::Settings) -> io::Result<Self> {
+    pub fn open(data: &Path, engine_data: Option<PathBuf>, settings: &Config) -> io::Result<Self> {
+        let remembered = idempotency::Settings {
+            memory: settings.ingest.idempotency_memory,
+            most: settings.ingest.idempotency_keys.get(),
+        };
+        let keys = Arc::new(Keys::open(data, remembered, now())?);
         let disk = Arc::new(FolderDisk::open(&data.join("wal"))?);
-        Self::open_on(disk, engine_data, settings.clone(), boot_id())
+        Self::open_on(disk, engine_data, (settings.wal.clone(), keys), boot_id())
     }
 
     fn open_on(
         disk: Arc<dyn Disk>,
         engine_data: Option<PathBuf>,
-        settings: wal::Settings,
+        (settings, keys): (wal::Settings, Arc<Keys>),
         boot: String,
     ) -> io::Result<Self> {
         let mut ledger = Ledger::default();
-        let (wal, _) = Wal::open(disk, settings, |record, place| follow(&mut ledger, &record, place))?;
+        let (wal, _) = Wal::open(disk, settings, |record, place| follow(&mut ledger, &keys, &record, place))?;
         let machine = match ledger.boot() {
             Some(known) if known == boot => Machine::RanOn,
             None if ledger.window(Machine::Stopped).is_empty() => Machine::RanOn,
@@ -51,7 +62,7 @@ impl Journal {
         };
         let metrics = Metrics::new(wal.metrics().clone());
         let ledger = Arc::new(Mutex::new(ledger));
-        let journal = Self { wal, metrics, ledger, boot, machine, engine_data };
+        let journal = Self { wal, keys, metrics, ledger, boot, machine, engine_data };
         journal.note_parts()?;
         Ok(journal)
     }
@@ -93,17 +104,22 @@ impl Journal {
     pub(super) fn add_rows(
         &self,
         source: &str,
-        (payload, arrival): (bytes::Bytes, u64),
+        rows: Rows,
         hold: impl FnOnce(Sequence) + Send + 'static,
         then: impl FnOnce(Result<Appended, WalError>) + Send + 'static,
     ) {
+        let Rows { payload, arrival, signed } = rows;
         let (ledger, topic, bytes) = (Arc::clone(&self.ledger), Box::<str>::from(source), payload.len());
+        let keys = Arc::clone(&self.keys);
         let entry = Entry { kind: Kind::Rows, topic: topic.clone(), payload };
         let note = move |outcome: Result<Appended, WalError>| {
             if let Ok(Appended { sequence, place }) = outcome {
                 hold(sequence);
                 let waiting = Waiting { sequence, place, bytes, arrival };
                 ledger.lock().unwrap_or_else(PoisonError::into_inner).add_rows(&topic, waiting);
+                if let Some((signature, counts)) = signed {
+                    keys.remember(Remembered { signature, sequence, arrival, counts });
+                }
             }
             then(outcome);
         };
@@ -131,10 +147,18 @@ impl Journal {
         let position = self.wal.next_sequence();
         tracing::debug!(position = position.get(), "a sync begins");
         self.sync_engine().await?;
+        self.save_keys().await?;
         self.say(Control::Synced { position, boot: self.boot.clone() }).await.map_err(SyncError::Log)?;
         tracing::debug!(position = position.get(), "a sync is noted");
         self.wal.cut(self.ledger().cut());
         Ok(())
+    }
+
+    /// Writes the keys down that stand in the log only: what holds them is about to be cut away.
+    async fn save_keys(&self) -> Result<(), SyncError> {
+        let keys = Arc::clone(&self.keys);
+        let saved = tokio::task::spawn_blocking(move || keys.save(now())).await;
+        saved.map_err(|_| SyncError::Stopping)?.map_err(SyncError::Keys)
     }
 
     /// Makes durable what the embedded engine has written; a server elsewhere does so itself.
@@ -145,11 +169,23 @@ impl Journal {
     }
 }
 
+/// What is kept of a request.
+pub(super) struct Rows {
+    /// Its rows.
+    pub(super) payload: bytes::Bytes,
+    /// When it came, in milliseconds since 1970.
+    pub(super) arrival: u64,
+    /// What identifies it, and what it is answered with.
+    pub(super) signed: Option<(Signature, Counts)>,
+}
+
 /// Why not everything is known to be durable.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyncError {
     #[error("the disk of the engine cannot be synced: {0}")]
     Disk(io::Error),
+    #[error("the idempotency keys cannot be written: {0}")]
+    Keys(io::Error),
     #[error(transparent)]
     Log(WalError),
     #[error("the server is stopping")]
@@ -157,7 +193,7 @@ pub(super) enum SyncError {
 }
 
 /// Lets the ledger follow a record of an earlier run.
-fn follow(ledger: &mut Ledger, record: &Record, place: Place) {
+fn follow(ledger: &mut Ledger, keys: &Keys, record: &Record, place: Place) {
     let sequence = record.sequence;
     let unknown = |error: &dyn std::fmt::Display| {
         tracing::error!(sequence = sequence.get(), %error, "a record of the log is of an unknown kind: it stays there");
@@ -166,6 +202,9 @@ fn follow(ledger: &mut Ledger, record: &Record, place: Place) {
         Kind::Rows => match payload::arrival(&record.payload) {
             Ok(arrival) => {
                 let bytes = record.payload.len();
+                if let Some((signature, counts)) = payload::signed(&record.payload) {
+                    keys.remember(Remembered { signature, sequence, arrival, counts });
+                }
                 ledger.add_rows(&record.topic, Waiting { sequence, place, bytes, arrival });
             }
             Err(error) => unknown(&error),

@@ -189,6 +189,13 @@ impl Ledger {
         self.parts.as_ref()
     }
 
+    /// True while the rows of a request are on their way to their tables.
+    pub(super) fn is_open(&self, source: &str, sequence: Sequence) -> bool {
+        let waits = |rows: &Waiting| rows.sequence == sequence;
+        self.waiting.get(source).is_some_and(|waiting| waiting.iter().any(waits))
+            || self.batches.values().any(|batch| batch.done.is_none() && batch.requests.iter().any(waits))
+    }
+
     /// The batches in doubt, in the order in which they were frozen.
     pub(super) fn window(&self, machine: Machine) -> Vec<Batch> {
         let in_doubt = |batch: &&Batch| machine == Machine::Stopped || batch.done.is_none();

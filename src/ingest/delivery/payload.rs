@@ -1,17 +1,25 @@
 //! The rows of one request as they lie in the log. Pure.
 //!
 //! ```text
-//! payload   version u8   arrival u64 (milliseconds since 1970)   blocks  { block }   quarantine blocks  { block }
+//! payload   version u8   arrival u64 (milliseconds since 1970)   [signature]   blocks { block }   quarantine blocks { block }
+//! signature   key 16   events u64   rows u32   quarantined rows u32; only of version 2
 //! ```
 
 use bytes::Bytes;
 
-use crate::ingest::DecodedBody;
 use crate::ingest::block::{Block, Unreadable, log};
 use crate::ingest::cell::write_varint;
+use crate::ingest::idempotency::{KeyId, Signature};
+use crate::ingest::{Counts, DecodedBody};
 use crate::schema::quarantine::INSERTION_DATE;
 
-const VERSION: u8 = 1;
+/// Rows as they came.
+const PLAIN: u8 = 1;
+/// Rows of a request with an idempotency key.
+const SIGNED: u8 = 2;
+
+const SIGNATURE_AT: usize = 9;
+const SIGNATURE_BYTES: usize = 32;
 
 /// Rows on their way, as one request brought them.
 #[derive(Debug, Clone)]
@@ -25,11 +33,18 @@ pub(super) struct Payload {
 }
 
 /// Encodes what was decoded from a request that arrived at this time.
-pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64) -> Bytes {
+pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64, signature: Option<Signature>) -> Bytes {
     let bytes: usize = body.blocks.iter().chain(&body.quarantine).map(Block::bytes).sum();
     let mut out = Vec::with_capacity(bytes + 1024);
-    out.push(VERSION);
+    out.push(if signature.is_some() { SIGNED } else { PLAIN });
     out.extend(arrival_milliseconds.to_le_bytes());
+    if let Some(Signature { key, events }) = signature {
+        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX).to_le_bytes();
+        out.extend(key.0);
+        out.extend(events.to_le_bytes());
+        out.extend(count(body.successful_rows));
+        out.extend(count(body.quarantined_rows));
+    }
     encode_blocks(&body.blocks, &mut out);
     encode_blocks(body.quarantine.as_slice(), &mut out);
     out.into()
@@ -46,13 +61,28 @@ fn encode_blocks(blocks: &[Block], out: &mut Vec<u8>) {
 pub(super) fn arrival(payload: &[u8]) -> Result<u64, Unreadable> {
     let (version, rest) = payload.split_first().ok_or(Unreadable)?;
     let (arrival, _) = rest.split_first_chunk().ok_or(Unreadable)?;
-    if *version == VERSION { Ok(u64::from_le_bytes(*arrival)) } else { Err(Unreadable) }
+    if matches!(*version, PLAIN | SIGNED) { Ok(u64::from_le_bytes(*arrival)) } else { Err(Unreadable) }
+}
+
+/// The signature of a request that had one, and the counts that it was answered with.
+pub(super) fn signed(payload: &[u8]) -> Option<(Signature, Counts)> {
+    if payload.first() != Some(&SIGNED) {
+        return None;
+    }
+    let (key, rest) = payload.get(SIGNATURE_AT..)?.split_first_chunk()?;
+    let (events, rest) = rest.split_first_chunk()?;
+    let (rows, rest) = rest.split_first_chunk()?;
+    let (quarantined, _) = rest.split_first_chunk()?;
+    let count = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
+    let signature = Signature { key: KeyId(*key), events: u64::from_le_bytes(*events) };
+    Some((signature, Counts { successful_rows: count(rows), quarantined_rows: count(quarantined) }))
 }
 
 /// The rows in the data source and in its quarantine.
 pub(super) fn decode(payload: &[u8]) -> Result<Payload, Unreadable> {
     let arrival = arrival(payload)?;
-    let mut rest = payload.get(9..).ok_or(Unreadable)?;
+    let signature = if payload.first() == Some(&SIGNED) { SIGNATURE_BYTES } else { 0 };
+    let mut rest = payload.get(SIGNATURE_AT + signature..).ok_or(Unreadable)?;
     let rows = decode_blocks(&mut rest)?;
     // The time is the request's, and not that of the insert: a second try gives the same row.
     let arrival = u32::try_from(arrival / 1000).unwrap_or(u32::MAX);
