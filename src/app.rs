@@ -20,6 +20,7 @@ use crate::http::{RequestLimits, Rooms};
 use crate::ingest::delivery::{PlanningError, RecoveryError};
 use crate::ingest::{Delivery, Ingest, Journal};
 use crate::query::Queries;
+use crate::server::ConnectionMetrics;
 
 pub use data_directory::{DataDirectory, DataDirectoryError};
 
@@ -29,6 +30,8 @@ pub struct App {
     pub rooms: Rooms,
     /// The workspace.
     pub catalog: Arc<Catalog>,
+    /// What is counted of connections.
+    pub connections: ConnectionMetrics,
     delivery: Arc<Delivery>,
     tasks: TaskTracker,
 }
@@ -129,6 +132,8 @@ impl App {
         let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
         let mut metrics = Registry::with_prefix("roost");
         delivery.metrics().register(&mut metrics);
+        let connections = ConnectionMetrics::default();
+        connections.register(&mut metrics);
         let rooms = Rooms {
             catalog: Arc::clone(&catalog),
             keyring,
@@ -137,7 +142,7 @@ impl App {
             metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),
         };
-        Ok(Self { rooms, catalog, delivery, tasks })
+        Ok(Self { rooms, catalog, connections, delivery, tasks })
     }
 
     /// Waits until every row that was taken is in the engine, for at most the grace: the log keeps

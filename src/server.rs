@@ -1,26 +1,28 @@
 //! The listening socket: connections in, the API behind, and an orderly end.
 //!
 //! In: a bound listener, a service, limits.  Promise: a client that sends half a head is cut off, a
-//! flood of connections waits, an answer reaches a client that is still sending, and a stop finishes
+//! flood of connections waits, one address leaves places to others, an answer reaches a client that is still sending, and a stop finishes
 //! what was begun inside its grace.
+
+mod places;
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::config;
 use crate::http::layers::Service;
+pub use places::ConnectionMetrics;
+use places::{Place, Places};
 
 /// How long, and for how many bytes, a client may go on sending after its last answer.
 const LINGER: Duration = Duration::from_secs(5);
@@ -64,25 +66,25 @@ pub async fn serve(
     listener: TcpListener,
     service: Service,
     settings: &config::Server,
-    stop: CancellationToken,
+    (metrics, stop): (ConnectionMetrics, CancellationToken),
 ) {
-    let connections = Arc::new(Semaphore::new(settings.max_connections.get()));
+    let places = Places::new(settings, metrics);
     let tasks = TaskTracker::new();
     let builder = connection_builder(settings.header_timeout);
     loop {
         // The place is taken before a connection is accepted: what exceeds the limit stays in the
         // kernel's queue.
-        let place = Arc::clone(&connections).acquire_owned();
-        let Some(Ok(place)) = stop.run_until_cancelled(place).await else { break };
+        let Some(Some(among_all)) = stop.run_until_cancelled(places.any()).await else { break };
         let Some(accepted) = stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = Connection { stream, peer, builder: builder.clone(), stop: stop.clone() };
-                let service = service.clone();
-                tasks.spawn(async move {
-                    connection.serve(service).await;
-                    drop(place);
-                });
+                let Some(place) = places.take(peer.ip(), among_all) else {
+                    refuse(&stream);
+                    continue;
+                };
+                let connection =
+                    Connection { stream, peer, builder: builder.clone(), stop: stop.clone(), _place: place };
+                tasks.spawn(connection.serve(service.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -94,6 +96,18 @@ pub async fn serve(
     tasks.close();
     if tokio::time::timeout(settings.stop_grace, tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "the stop grace ran out: requests are cut off");
+    }
+}
+
+/// Says why a connection is closed before anything of it is read. Nobody waits for a client to take it.
+fn refuse(stream: &TcpStream) {
+    const BODY: &str = r#"{"error":"too many connections from this address (server.max_connections_per_address): close some, or send more in each request"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    if let Err(error) = stream.try_write(answer.as_bytes()) {
+        tracing::debug!(%error, "a refused connection was not told why");
     }
 }
 
@@ -109,6 +123,7 @@ struct Connection {
     peer: SocketAddr,
     builder: hyper::server::conn::http1::Builder,
     stop: CancellationToken,
+    _place: Place,
 }
 
 impl Connection {

@@ -61,7 +61,9 @@ async fn serve(
         now: Clock::System.now(),
     };
     say(welcome.text());
-    let serving = server::serve(listener, http::service(app.rooms.clone()), &settings.server, stop.clone());
+    let service = http::service(app.rooms.clone());
+    let metrics = app.connections.clone();
+    let serving = server::serve(listener, service, &settings.server, (metrics, stop.clone()));
     tokio::pin!(serving);
     tokio::select! {
         () = &mut serving => {}

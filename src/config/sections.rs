@@ -23,6 +23,9 @@ pub struct Server {
     /// Connections served at the same time.
     #[serde(deserialize_with = "units::count")]
     pub max_connections: NonZeroUsize,
+    /// Those of one address; `None`: any number.
+    #[serde(deserialize_with = "units::count_if_any")]
+    pub max_connections_per_address: Option<NonZeroUsize>,
     /// Bytes of a path with its query string.
     #[serde(deserialize_with = "units::count")]
     pub max_url_bytes: NonZeroUsize,

@@ -40,6 +40,11 @@ pub(super) fn count<'de, D: Deserializer<'de>>(input: D) -> Result<NonZeroUsize,
     NonZeroUsize::new(count).ok_or_else(|| Error::custom("expected at least 1"))
 }
 
+/// A count; `None`, any number, for 0.
+pub(super) fn count_if_any<'de, D: Deserializer<'de>>(input: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    count_or_zero(input).map(NonZeroUsize::new)
+}
+
 /// Any number, 0 included.
 pub(super) fn count_or_zero<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
     number(input, 0..=LARGEST)?.try_into().map_err(Error::custom)

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Home, Project, Reply, TestApp, jwt};
+use crate::harness::{Home, Project, Reply, TestApp, jwt, try_send, within};
 
 fn project() -> Project {
     Project::default()
@@ -66,6 +66,25 @@ async fn a_token_makes_so_many_requests_a_second() {
             check_refusal(reply, "may be used 2 times a second");
         }
     }
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let app = app("server.max_connections_per_address = 2").await;
+    let connect = || TcpStream::connect(app.address());
+    let (first, _second) = (connect().await.unwrap(), connect().await.unwrap());
+    let mut answer = String::new();
+    connect().await.unwrap().read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 1\r\n"), "{answer}");
+    assert!(answer.contains("server.max_connections_per_address"), "{answer}");
+    drop(first);
+    let (metrics, _) = within(Duration::from_secs(5), "a place is free", async || {
+        let metrics = try_send(app.admin().request(reqwest::Method::GET, "/metrics")).await.ok()?;
+        (metrics.status == 200).then_some(metrics.text)
+    })
+    .await;
+    assert!(metrics.contains("\nroost_connections_open 2\n"), "{metrics}");
+    assert!(!metrics.contains("\nroost_connections_refused_total 0\n"), "{metrics}");
 }
 
 #[tokio::test]

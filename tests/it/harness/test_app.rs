@@ -133,7 +133,8 @@ fn serve(
             database: app.catalog.workspace().database.clone(),
             tokens: tokens.collect(),
         }));
-        server::serve(listener, http::service(app.rooms.clone()), &settings.server, stop).await;
+        let service = http::service(app.rooms.clone());
+        server::serve(listener, service, &settings.server, (app.connections.clone(), stop)).await;
         app.finish(settings.server.stop_grace).await;
     });
 }
