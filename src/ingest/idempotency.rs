@@ -1,7 +1,7 @@
 //! Requests that are sent again: one with a key that was used before is answered as the first was, and
 //! nothing of it is stored.
 //!
-//! In: the `Idempotency-Key` of a request.  Out: a [`Turn`]: the first, or a repeat with the counts of
+//! In: the `Idempotency-Key` of a request.  Out: a `Turn`: the first, or a repeat with the counts of
 //! the first.
 //! Promise: of all requests for a data source with one key, however many are in flight at once, one is
 //! taken; what was acknowledged is remembered over every death for [`Settings::memory`], or until
