@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use crate::config;
 use crate::http::layers::Service;
-pub use places::ConnectionMetrics;
+pub use places::{ConnectionMetrics, raise_file_limit};
 use places::{Place, Places};
 
 /// How long, and for how many bytes, a client may go on sending after its last answer.

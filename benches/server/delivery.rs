@@ -122,6 +122,7 @@ fn settle(server: &Server) {
             return;
         }
     }
+    println!("merges have not come to rest: the next figure holds a part of them only");
 }
 
 /// Milliseconds of CPU per batch, of server and engine together, merges included: of batches that

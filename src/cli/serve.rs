@@ -19,6 +19,7 @@ use super::welcome::Welcome;
 pub(super) fn run(flags: &Flags) -> anyhow::Result<()> {
     let settings = Config::load(flags)?;
     telemetry::start(&settings.log)?;
+    server::raise_file_limit();
     let directory = DataDirectory::take(&settings.data.directory)?;
     let identity = Identity::load_or_create(directory.path())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

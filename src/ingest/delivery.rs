@@ -46,7 +46,7 @@ use crate::catalog::Workspace;
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
-use crate::ingest::idempotency::{Claim, KeyId, Signature, Turn};
+use crate::ingest::idempotency::{Claim, Signature, Signed, Turn};
 use crate::ingest::metrics::Metrics;
 use crate::ingest::wal::{Sequence, WalError};
 use crate::ingest::{Admission, Counts, DecodedBody, IngestError};
@@ -98,8 +98,8 @@ pub struct Delivery {
 pub(super) struct Sender {
     pub(super) admission: Admission,
     pub(super) waiter: Option<oneshot::Sender<Stored>>,
-    /// What identifies the request, and the right to use its key.
-    pub(super) signed: Option<(Signature, Claim)>,
+    /// The right to use the request's idempotency key.
+    pub(super) claim: Option<Claim>,
 }
 
 impl Delivery {
@@ -173,8 +173,8 @@ impl Delivery {
     }
 
     /// Whose turn it is with a key.
-    pub(super) async fn turn(&self, key: KeyId) -> Turn {
-        self.shared.committer.journal.keys.turn(key, now()).await
+    pub(super) async fn turn(&self, signature: Signature) -> Turn {
+        self.shared.committer.journal.keys.turn(signature, now()).await
     }
 
     /// Waits until the rows of an earlier request are in their tables.
@@ -194,10 +194,10 @@ impl Delivery {
     ) -> Result<(), IngestError> {
         let arrival = now();
         self.refuse_when_old(arrival)?;
-        let Sender { admission, waiter, signed } = sender;
-        let (signature, claim) = signed.unzip();
-        let payload = payload::encode(body, arrival, signature);
-        let counts = Counts::of(body);
+        let Sender { admission, waiter, claim } = sender;
+        let signed =
+            claim.as_ref().map(|claim| Signed { signature: claim.signature(), counts: Counts::of(body) });
+        let payload = payload::encode(body, arrival, signed);
         let (feed, bytes) = (self.feed(source), payload.len());
         let (done, kept) = oneshot::channel();
         let (held_payload, holder) = (payload.clone(), Arc::clone(&feed));
@@ -206,7 +206,6 @@ impl Delivery {
             let payload = (!admission.is_crowded()).then_some((held_payload, admission));
             holder.hold(sequence, bytes, Held { payload, waiter });
         };
-        let signed = signature.map(|signature| (signature, counts));
         let rows = journal::Rows { payload, arrival, signed };
         self.shared.committer.journal.add_rows(source, rows, hold, move |outcome| {
             if outcome.is_ok() {

@@ -12,7 +12,7 @@
 mod files;
 mod index;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,15 +85,49 @@ pub(super) struct Signature {
     pub(super) events: u64,
 }
 
+/// What a request is known by, and what it was answered with.
+///
+/// As bytes: `key 16   events u64   rows u32   quarantined rows u32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) signature: Signature,
+    pub(super) counts: Counts,
+}
+
+impl Signed {
+    /// The length of its bytes.
+    pub(super) const BYTES: usize = 32;
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX).to_le_bytes();
+        out.extend(self.signature.key.0);
+        out.extend(self.signature.events.to_le_bytes());
+        out.extend(count(self.counts.successful_rows));
+        out.extend(count(self.counts.quarantined_rows));
+    }
+
+    /// Reads it from the begin of some bytes; `None` where they are too few.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (key, rest) = bytes.split_first_chunk()?;
+        let (events, rest) = rest.split_first_chunk()?;
+        let (rows, rest) = rest.split_first_chunk()?;
+        let (quarantined, _) = rest.split_first_chunk()?;
+        let count = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
+        Some(Self {
+            signature: Signature { key: KeyId(*key), events: u64::from_le_bytes(*events) },
+            counts: Counts { successful_rows: count(rows), quarantined_rows: count(quarantined) },
+        })
+    }
+}
+
 /// A request whose rows are in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Remembered {
-    pub(super) signature: Signature,
+    pub(super) signed: Signed,
     /// Its record.
     pub(super) sequence: Sequence,
     /// When it came, in milliseconds since 1970.
     pub(super) arrival: u64,
-    pub(super) counts: Counts,
 }
 
 /// Whose turn it is with a key.
@@ -101,20 +135,29 @@ pub(super) struct Remembered {
 pub(super) enum Turn {
     /// Nobody has used the key, and nobody else does as long as the claim is held.
     First(Claim),
-    /// A request with the key has been taken.
+    /// The same request has been taken.
     Repeat(Remembered),
+    /// A request with the key and other events has been taken.
+    Other,
 }
 
 /// The right to use a key. Dropped when what became of the request is known.
 #[derive(Debug)]
 pub(super) struct Claim {
     keys: Arc<Keys>,
-    key: KeyId,
+    signature: Signature,
+}
+
+impl Claim {
+    /// What the request is known by.
+    pub(super) fn signature(&self) -> Signature {
+        self.signature
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.keys.state().in_flight.remove(&self.key);
+        self.keys.state().in_flight.remove(&self.signature.key);
         self.keys.released.notify_waiters();
     }
 }
@@ -131,8 +174,17 @@ pub(super) struct Keys {
 struct State {
     index: Index,
     in_flight: HashSet<KeyId>,
-    /// Those that stand in the log only.
-    unsaved: Vec<Remembered>,
+    /// Those that stand in the log only, the newest as many as are remembered.
+    unsaved: VecDeque<Remembered>,
+}
+
+impl State {
+    /// Notes requests that are to be saved. Of more than are remembered the oldest need not be.
+    fn save_later(&mut self, requests: impl IntoIterator<Item = Remembered>) {
+        self.unsaved.extend(requests);
+        let most = self.index.most();
+        self.unsaved.drain(..self.unsaved.len().saturating_sub(most));
+    }
 }
 
 impl Keys {
@@ -140,7 +192,7 @@ impl Keys {
     pub(super) fn open(data: &Path, settings: Settings, now: u64) -> io::Result<Self> {
         let mut index = Index::new(settings);
         let files = KeyFiles::open(&data.join("keys"), settings, |remembered| index.add(remembered, now))?;
-        let state = State { index, in_flight: HashSet::new(), unsaved: Vec::new() };
+        let state = State { index, in_flight: HashSet::new(), unsaved: VecDeque::new() };
         Ok(Self { state: Mutex::new(state), files: Mutex::new(files), released: Notify::new() })
     }
 
@@ -149,18 +201,20 @@ impl Keys {
     }
 
     /// Waits for requests in flight with the same key, and says whose turn it is.
-    pub(super) async fn turn(self: &Arc<Self>, key: KeyId, now: u64) -> Turn {
+    pub(super) async fn turn(self: &Arc<Self>, signature: Signature, now: u64) -> Turn {
         loop {
             let mut released = std::pin::pin!(self.released.notified());
             // From here on no release is missed.
             released.as_mut().enable();
             {
                 let mut state = self.state();
-                if let Some(known) = state.index.get(key, now) {
-                    return Turn::Repeat(known);
-                }
-                if state.in_flight.insert(key) {
-                    return Turn::First(Claim { keys: Arc::clone(self), key });
+                match state.index.get(signature.key, now) {
+                    Some(known) if known.signed.signature == signature => return Turn::Repeat(known),
+                    Some(_) => return Turn::Other,
+                    None if state.in_flight.insert(signature.key) => {
+                        return Turn::First(Claim { keys: Arc::clone(self), signature });
+                    }
+                    None => {}
                 }
             }
             released.await;
@@ -171,7 +225,7 @@ impl Keys {
     pub(super) fn remember(&self, request: Remembered) {
         let mut state = self.state();
         if state.index.add(request, request.arrival) {
-            state.unsaved.push(request);
+            state.save_later([request]);
         }
     }
 
@@ -182,12 +236,13 @@ impl Keys {
 
     /// Writes down what stands in the log only: before the log is cut.
     pub(super) fn save(&self, now: u64) -> io::Result<()> {
-        let unsaved = std::mem::take(&mut self.state().unsaved);
-        let saved = self.files.lock().unwrap_or_else(PoisonError::into_inner).append(&unsaved, now);
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unsaved = std::mem::take(&mut self.state().unsaved);
+        let saved = files.append(unsaved.make_contiguous(), now);
         if saved.is_err() {
             let mut state = self.state();
             let since = std::mem::replace(&mut state.unsaved, unsaved);
-            state.unsaved.extend(since);
+            state.save_later(since);
         }
         saved
     }

@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
-use super::idempotency::{Claim, IdempotencyKey, Remembered, Signature, Turn};
+use super::idempotency::{Claim, IdempotencyKey, Remembered, Turn};
 use super::metrics::Metrics;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, Pace, TruncatePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
 use crate::config;
 
-/// Bodies above this size are decoded on a thread that may be busy for a while: about half a
+/// Bodies above this size are worked on by a thread that may be busy for a while: about half a
 /// millisecond's work.
 const INLINE_BYTES: usize = 64 * 1024;
 
@@ -144,25 +144,35 @@ impl Ingest {
         admission: Admission,
     ) -> Result<Receipt, IngestError> {
         let channel = self.channel(self.data_source(permit.data_source())?)?;
+        let Some(key) = &order.key else { return self.store(channel, order, (admission, None)).await };
         let name = channel.data_source.name.as_str();
-        let signed = match &order.key {
-            None => None,
-            Some(key) => match self.claim(key.sign(name, &order.events)).await? {
-                Ok(signed) => Some(signed),
-                Err(known) => return Ok(self.repeated(name, known, order.wait).await),
-            },
-        };
-        let sent = order.events.len();
-        let decoded = self.decode(Arc::clone(&channel), order.events, order.format).await?;
+        let (key, source, events) = (key.clone(), name.to_owned(), order.events.clone());
+        let signature = beside(order.events.len(), move || key.sign(&source, &events)).await?;
+        match self.delivery.turn(signature).await {
+            Turn::First(claim) => self.store(channel, order, (admission, Some(claim))).await,
+            Turn::Repeat(known) => Ok(self.repeated(name, known, order.wait).await),
+            Turn::Other => Err(IngestError::KeyReused),
+        }
+    }
+
+    async fn store(
+        &self,
+        channel: Arc<Channel>,
+        Order { events, format, wait, .. }: Order,
+        (admission, claim): (Admission, Option<Claim>),
+    ) -> Result<Receipt, IngestError> {
+        let sent = events.len();
+        let decoded = self.decode(Arc::clone(&channel), events, format).await?;
         let counts = Counts::of(&decoded);
-        let (waiter, stored) = match order.wait {
+        let (waiter, stored) = match wait {
             Wait::Log => (None, None),
             Wait::Tables => {
                 let (waiter, stored) = oneshot::channel();
                 (Some(waiter), Some(stored))
             }
         };
-        self.delivery.keep(name, &decoded, Sender { admission, waiter, signed }).await?;
+        let name = channel.data_source.name.as_str();
+        self.delivery.keep(name, &decoded, Sender { admission, waiter, claim }).await?;
         let rows = (counts.successful_rows, counts.quarantined_rows);
         self.delivery.metrics().accepted(name, rows, sent);
         let receipt = |reached| Receipt { counts, reached, stored: When::Now };
@@ -172,18 +182,6 @@ impl Ingest {
             Ok(Ok(Stored::Refused { rows, reason })) => Err(refused(counts, rows, reason)),
             // The time is over, or the server stops: the rows are in the log.
             Ok(Err(_)) | Err(_) => Ok(receipt(Reached::LogOnly)),
-        }
-    }
-
-    /// The right to use a key, or the request that used it.
-    async fn claim(
-        &self,
-        signature: Signature,
-    ) -> Result<Result<(Signature, Claim), Remembered>, IngestError> {
-        match self.delivery.turn(signature.key).await {
-            Turn::First(claim) => Ok(Ok((signature, claim))),
-            Turn::Repeat(known) if known.signature == signature => Ok(Err(known)),
-            Turn::Repeat(_) => Err(IngestError::KeyReused),
         }
     }
 
@@ -198,7 +196,7 @@ impl Ingest {
                 Err(_) => Reached::LogOnly,
             },
         };
-        Receipt { counts: known.counts, reached, stored: When::Before }
+        Receipt { counts: known.signed.counts, reached, stored: When::Before }
     }
 
     /// What the way in counts, and how things stand now.
@@ -229,13 +227,9 @@ impl Ingest {
         body: Bytes,
         format: BodyFormat,
     ) -> Result<DecodedBody, IngestError> {
-        if body.len() <= INLINE_BYTES {
-            return Ok(channel.plan.decode(&body, format, &self.limits)?);
-        }
         let limits = self.limits.clone();
-        let decoding = tokio::task::spawn_blocking(move || channel.plan.decode(&body, format, &limits));
-        // The closure does not panic; a runtime that is going down cancels it.
-        decoding.await.map_err(|_| IngestError::Stopping)?.map_err(IngestError::from)
+        let decoded = beside(body.len(), move || channel.plan.decode(&body, format, &limits)).await?;
+        Ok(decoded?)
     }
 
     /// The channel of a data source, opened at its first event and again when its definition
@@ -253,6 +247,18 @@ impl Ingest {
         channels.insert(name, Arc::clone(&channel));
         Ok(channel)
     }
+}
+
+/// Does the work on a body of so many bytes: a long one on a thread that may be busy for a while.
+async fn beside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, IngestError> {
+    if bytes <= INLINE_BYTES {
+        return Ok(work());
+    }
+    // The work does not panic; a runtime that is going down cancels it.
+    tokio::task::spawn_blocking(work).await.map_err(|_| IngestError::Stopping)
 }
 
 /// Rows that the engine refused have gone to the quarantine.

@@ -63,8 +63,8 @@ impl From<IpAddr> for Neighbour {
 
 impl Places {
     pub(super) fn new(settings: &config::Server, metrics: ConnectionMetrics) -> Self {
-        let (wanted, files) = (settings.max_connections.get(), raised_file_limit());
-        let most = wanted.min(files.saturating_sub(OTHER_FILES).max(1)).min(Semaphore::MAX_PERMITS);
+        let (wanted, files) = (settings.max_connections.get(), file_limit());
+        let most = most_connections(wanted, files);
         if most < wanted {
             tracing::warn!(
                 most,
@@ -104,12 +104,23 @@ impl Places {
     }
 }
 
-/// How many files this process may open, once it has asked for as many as it may ask for.
-fn raised_file_limit() -> usize {
+/// Lets this process, and those that it starts from now on, open as many files as it may ask for.
+pub fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let limit = if raised.is_ok() { maximum } else { current };
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::debug!(%error, ?current, "the limit of open files stays as it is");
+    }
+}
+
+/// How many files this process may open.
+fn file_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
     limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX)
+}
+
+/// So many connections as are wanted, as far as there are files for them.
+fn most_connections(wanted: usize, files: usize) -> usize {
+    wanted.min(files.saturating_sub(OTHER_FILES).max(1)).min(Semaphore::MAX_PERMITS)
 }
 
 /// The place of one connection, free again when dropped.
@@ -139,6 +150,13 @@ mod tests {
 
     fn neighbour(address: &str) -> Neighbour {
         Neighbour::from(address.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn connections_leave_files_for_the_rest() {
+        assert_eq!(most_connections(10_000, 20_000), 10_000);
+        assert_eq!(most_connections(10_000, 1_024), 512);
+        assert_eq!(most_connections(10_000, 100), 1);
     }
 
     #[test]

@@ -10,8 +10,7 @@ use super::now;
 use super::payload;
 use super::record::Control;
 use crate::config::Config;
-use crate::ingest::Counts;
-use crate::ingest::idempotency::{self, Keys, Remembered, Signature};
+use crate::ingest::idempotency::{self, Keys, Remembered, Signed};
 use crate::ingest::metrics::Metrics;
 use crate::ingest::wal::{
     self, Appended, Disk, Entry, FolderDisk, Kind, Place, Record, Sequence, Wal, WalError,
@@ -117,8 +116,8 @@ impl Journal {
                 hold(sequence);
                 let waiting = Waiting { sequence, place, bytes, arrival };
                 ledger.lock().unwrap_or_else(PoisonError::into_inner).add_rows(&topic, waiting);
-                if let Some((signature, counts)) = signed {
-                    keys.remember(Remembered { signature, sequence, arrival, counts });
+                if let Some(signed) = signed {
+                    keys.remember(Remembered { signed, sequence, arrival });
                 }
             }
             then(outcome);
@@ -175,8 +174,8 @@ pub(super) struct Rows {
     pub(super) payload: bytes::Bytes,
     /// When it came, in milliseconds since 1970.
     pub(super) arrival: u64,
-    /// What identifies it, and what it is answered with.
-    pub(super) signed: Option<(Signature, Counts)>,
+    /// What it is known by, where it has an idempotency key.
+    pub(super) signed: Option<Signed>,
 }
 
 /// Why not everything is known to be durable.
@@ -202,8 +201,8 @@ fn follow(ledger: &mut Ledger, keys: &Keys, record: &Record, place: Place) {
         Kind::Rows => match payload::arrival(&record.payload) {
             Ok(arrival) => {
                 let bytes = record.payload.len();
-                if let Some((signature, counts)) = payload::signed(&record.payload) {
-                    keys.remember(Remembered { signature, sequence, arrival, counts });
+                if let Some(signed) = payload::signed(&record.payload) {
+                    keys.remember(Remembered { signed, sequence, arrival });
                 }
                 ledger.add_rows(&record.topic, Waiting { sequence, place, bytes, arrival });
             }

@@ -191,9 +191,12 @@ impl Ledger {
 
     /// True while the rows of a request are on their way to their tables.
     pub(super) fn is_open(&self, source: &str, sequence: Sequence) -> bool {
-        let waits = |rows: &Waiting| rows.sequence == sequence;
-        self.waiting.get(source).is_some_and(|waiting| waiting.iter().any(waits))
-            || self.batches.values().any(|batch| batch.done.is_none() && batch.requests.iter().any(waits))
+        // Both are in order; of what waits there may be millions.
+        let is_in =
+            |batch: &Batch| batch.requests.binary_search_by_key(&sequence, |rows| rows.sequence).is_ok();
+        let waiting = self.waiting.get(source);
+        waiting.is_some_and(|waiting| waiting.binary_search_by_key(&sequence, |rows| rows.sequence).is_ok())
+            || self.batches.values().any(|batch| batch.done.is_none() && is_in(batch))
     }
 
     /// The batches in doubt, in the order in which they were frozen.

@@ -1,16 +1,17 @@
 //! The rows of one request as they lie in the log. Pure.
 //!
 //! ```text
-//! payload   version u8   arrival u64 (milliseconds since 1970)   [signature]   blocks { block }   quarantine blocks { block }
-//! signature   key 16   events u64   rows u32   quarantined rows u32; only of version 2
+//! payload   version u8   arrival u64 (milliseconds since 1970)   [signed 32]   blocks { block }   quarantine blocks { block }
 //! ```
+//!
+//! A [`Signed`] stands only in version 2.
 
 use bytes::Bytes;
 
+use crate::ingest::DecodedBody;
 use crate::ingest::block::{Block, Unreadable, log};
 use crate::ingest::cell::write_varint;
-use crate::ingest::idempotency::{KeyId, Signature};
-use crate::ingest::{Counts, DecodedBody};
+use crate::ingest::idempotency::Signed;
 use crate::schema::quarantine::INSERTION_DATE;
 
 /// Rows as they came.
@@ -18,8 +19,8 @@ const PLAIN: u8 = 1;
 /// Rows of a request with an idempotency key.
 const SIGNED: u8 = 2;
 
-const SIGNATURE_AT: usize = 9;
-const SIGNATURE_BYTES: usize = 32;
+/// Version and arrival.
+const HEAD_BYTES: usize = 9;
 
 /// Rows on their way, as one request brought them.
 #[derive(Debug, Clone)]
@@ -33,17 +34,13 @@ pub(super) struct Payload {
 }
 
 /// Encodes what was decoded from a request that arrived at this time.
-pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64, signature: Option<Signature>) -> Bytes {
+pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64, signed: Option<Signed>) -> Bytes {
     let bytes: usize = body.blocks.iter().chain(&body.quarantine).map(Block::bytes).sum();
     let mut out = Vec::with_capacity(bytes + 1024);
-    out.push(if signature.is_some() { SIGNED } else { PLAIN });
+    out.push(if signed.is_some() { SIGNED } else { PLAIN });
     out.extend(arrival_milliseconds.to_le_bytes());
-    if let Some(Signature { key, events }) = signature {
-        let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX).to_le_bytes();
-        out.extend(key.0);
-        out.extend(events.to_le_bytes());
-        out.extend(count(body.successful_rows));
-        out.extend(count(body.quarantined_rows));
+    if let Some(signed) = signed {
+        signed.encode(&mut out);
     }
     encode_blocks(&body.blocks, &mut out);
     encode_blocks(body.quarantine.as_slice(), &mut out);
@@ -64,25 +61,17 @@ pub(super) fn arrival(payload: &[u8]) -> Result<u64, Unreadable> {
     if matches!(*version, PLAIN | SIGNED) { Ok(u64::from_le_bytes(*arrival)) } else { Err(Unreadable) }
 }
 
-/// The signature of a request that had one, and the counts that it was answered with.
-pub(super) fn signed(payload: &[u8]) -> Option<(Signature, Counts)> {
-    if payload.first() != Some(&SIGNED) {
-        return None;
-    }
-    let (key, rest) = payload.get(SIGNATURE_AT..)?.split_first_chunk()?;
-    let (events, rest) = rest.split_first_chunk()?;
-    let (rows, rest) = rest.split_first_chunk()?;
-    let (quarantined, _) = rest.split_first_chunk()?;
-    let count = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
-    let signature = Signature { key: KeyId(*key), events: u64::from_le_bytes(*events) };
-    Some((signature, Counts { successful_rows: count(rows), quarantined_rows: count(quarantined) }))
+/// What a request with an idempotency key is known by, and what it was answered with.
+pub(super) fn signed(payload: &[u8]) -> Option<Signed> {
+    let is_signed = payload.first() == Some(&SIGNED);
+    is_signed.then(|| Signed::decode(payload.get(HEAD_BYTES..)?)).flatten()
 }
 
 /// The rows in the data source and in its quarantine.
 pub(super) fn decode(payload: &[u8]) -> Result<Payload, Unreadable> {
     let arrival = arrival(payload)?;
-    let signature = if payload.first() == Some(&SIGNED) { SIGNATURE_BYTES } else { 0 };
-    let mut rest = payload.get(SIGNATURE_AT + signature..).ok_or(Unreadable)?;
+    let signed = if payload.first() == Some(&SIGNED) { Signed::BYTES } else { 0 };
+    let mut rest = payload.get(HEAD_BYTES + signed..).ok_or(Unreadable)?;
     let rows = decode_blocks(&mut rest)?;
     // The time is the request's, and not that of the insert: a second try gives the same row.
     let arrival = u32::try_from(arrival / 1000).unwrap_or(u32::MAX);

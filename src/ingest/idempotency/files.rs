@@ -1,7 +1,7 @@
 //! Keys on disk: files `<20 digits>.keys` of records of one length, the newest file the one that grows.
 //!
 //! ```text
-//! record   key 16   events u64   sequence u64   arrival u64   rows u32   quarantined rows u32   crc32c u32
+//! record   signed 32   sequence u64   arrival u64   crc32c u32
 //! ```
 //!
 //! A record that was half written is cut off before the next is written; one that is damaged is skipped
@@ -11,12 +11,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::{KeyId, Remembered, Settings, Signature};
-use crate::ingest::Counts;
+use super::{Remembered, Settings, Signed};
 use crate::ingest::wal::Sequence;
 
-const RECORD_BYTES: usize = 52;
-const CHECKED_BYTES: usize = RECORD_BYTES - 4;
+const RECORD_BYTES: usize = Signed::BYTES + 20;
 /// A file holds this share of all keys, so that they leave in eighths.
 const FILES: usize = 8;
 
@@ -129,40 +127,25 @@ impl KeyFiles {
     }
 }
 
-fn encode(request: &Remembered) -> [u8; RECORD_BYTES] {
-    let Remembered { signature, sequence, arrival, counts } = request;
-    let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX).to_le_bytes();
-    let fields: [&[u8]; 6] = [
-        &signature.key.0,
-        &signature.events.to_le_bytes(),
-        &sequence.get().to_le_bytes(),
-        &arrival.to_le_bytes(),
-        &count(counts.successful_rows),
-        &count(counts.quarantined_rows),
-    ];
-    let mut record = [0; RECORD_BYTES];
-    let (checked, sum) = record.split_at_mut(CHECKED_BYTES);
-    checked.copy_from_slice(&fields.concat());
-    sum.copy_from_slice(&crc32c::crc32c(checked).to_le_bytes());
+fn encode(request: &Remembered) -> Vec<u8> {
+    let mut record = Vec::with_capacity(RECORD_BYTES);
+    request.signed.encode(&mut record);
+    record.extend(request.sequence.get().to_le_bytes());
+    record.extend(request.arrival.to_le_bytes());
+    record.extend(crc32c::crc32c(&record).to_le_bytes());
     record
 }
 
 fn decode(record: &[u8]) -> Option<Remembered> {
-    let (checked, sum) = record.split_at_checked(CHECKED_BYTES)?;
-    if crc32c::crc32c(checked).to_le_bytes() != sum {
+    let (checked, sum) = record.split_last_chunk()?;
+    if crc32c::crc32c(checked) != u32::from_le_bytes(*sum) {
         return None;
     }
-    let (key, rest) = checked.split_first_chunk()?;
-    let (events, rest) = rest.split_first_chunk()?;
-    let (sequence, rest) = rest.split_first_chunk()?;
-    let (arrival, rest) = rest.split_first_chunk()?;
-    let (rows, rest) = rest.split_first_chunk()?;
-    let (quarantined, _) = rest.split_first_chunk()?;
-    let count = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
+    let (sequence, rest) = checked.get(Signed::BYTES..)?.split_first_chunk()?;
+    let (arrival, _) = rest.split_first_chunk()?;
     Some(Remembered {
-        signature: Signature { key: KeyId(*key), events: u64::from_le_bytes(*events) },
+        signed: Signed::decode(checked)?,
         sequence: Sequence::new(u64::from_le_bytes(*sequence)),
         arrival: u64::from_le_bytes(*arrival),
-        counts: Counts { successful_rows: count(rows), quarantined_rows: count(quarantined) },
     })
 }

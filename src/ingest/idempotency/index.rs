@@ -28,7 +28,7 @@ impl Index {
 
     /// Adds a request, unless its key is known or it is too old; false where it was not added.
     pub(super) fn add(&mut self, request: Remembered, now: u64) -> bool {
-        let key = request.signature.key;
+        let key = request.signed.signature.key;
         if !self.is_fresh(request.arrival, now) || self.get(key, now).is_some() {
             return false;
         }
@@ -45,6 +45,11 @@ impl Index {
             }
         }
         true
+    }
+
+    /// How many are remembered at most.
+    pub(super) fn most(&self) -> usize {
+        self.settings.most
     }
 
     pub(super) fn len(&self) -> usize {

@@ -14,10 +14,12 @@ fn settings(most: usize) -> Settings {
 fn request(number: u64, arrival: u64) -> Remembered {
     let key = IdempotencyKey::parse(number.to_string().as_bytes()).unwrap();
     Remembered {
-        signature: key.sign("events", b"{}"),
+        signed: Signed {
+            signature: key.sign("events", b"{}"),
+            counts: Counts { successful_rows: 2, quarantined_rows: 1 },
+        },
         sequence: Sequence::new(number),
         arrival,
-        counts: Counts { successful_rows: 2, quarantined_rows: 1 },
     }
 }
 
@@ -26,7 +28,7 @@ fn keys(folder: &Path, most: usize, now: u64) -> Arc<Keys> {
 }
 
 async fn known(keys: &Arc<Keys>, number: u64, now: u64) -> bool {
-    matches!(keys.turn(request(number, 0).signature.key, now).await, Turn::Repeat(_))
+    matches!(keys.turn(request(number, 0).signed.signature, now).await, Turn::Repeat(_))
 }
 
 #[test]
@@ -57,7 +59,7 @@ async fn a_key_is_remembered_over_a_start_and_forgotten_after_its_time() {
     first.save(HOUR).unwrap();
     drop(first);
     let second = keys(folder.path(), 100, 2 * HOUR);
-    let Turn::Repeat(found) = second.turn(request(1, 0).signature.key, 2 * HOUR).await else {
+    let Turn::Repeat(found) = second.turn(request(1, 0).signed.signature, 2 * HOUR).await else {
         panic!("the key is not known");
     };
     assert_eq!(found, request(1, HOUR));
@@ -97,7 +99,7 @@ async fn the_oldest_keys_make_room_in_memory_and_on_disk() {
 async fn one_of_many_at_once_goes_first_and_the_others_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path(), 16, 0);
-    let key = request(1, 0).signature.key;
+    let key = request(1, 0).signed.signature;
     let Turn::First(claim) = keys.turn(key, 0).await else { panic!("nobody has used it") };
     let mut second = std::pin::pin!(keys.turn(key, 0));
     assert!(futures_util::poll!(second.as_mut()).is_pending());
@@ -124,6 +126,17 @@ async fn a_disk_that_refuses_loses_no_key() {
     keys.save(0).unwrap();
     let again = self::keys(folder.path(), 16, 0);
     assert!(known(&again, 1, 0).await && known(&again, 2, 0).await);
+}
+
+#[tokio::test]
+async fn what_waits_to_be_saved_is_bounded_as_what_is_remembered() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys(folder.path(), 16, 0);
+    (0..1_000).for_each(|number| keys.remember(request(number, 0)));
+    assert_eq!(keys.state().unsaved.len(), 16);
+    keys.save(0).unwrap();
+    let again = self::keys(folder.path(), 16, 0);
+    assert!(known(&again, 984, 0).await && known(&again, 999, 0).await);
 }
 
 proptest! {
