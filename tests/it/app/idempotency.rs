@@ -116,7 +116,7 @@ async fn of_fifty_at_once_one_is_stored() {
     let app = TestApp::start(&project()).await;
     let admin = app.admin();
     // Long enough that the others come while the first is being read.
-    let events: String = (0..10_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+    let events = (0..10_000).map(|id| format!("{{\"id\":{id}}}")).collect::<Vec<_>>().join("\n");
     let posts = (0..50).map(|_| hit(&admin, "one", &events));
     let replies = futures_util::future::join_all(posts).await;
     assert!(replies.iter().all(|reply| (reply.status.as_u16(), reply.counts()) == (200, (10_000, 0))));
