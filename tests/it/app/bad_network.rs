@@ -31,9 +31,8 @@ async fn connections_that_are_cut_frozen_or_half_open_lose_and_double_nothing() 
     let server = server(&proxy).await;
     let load = Load::start(&server.admin());
     let (mut rounds, mut doubts) = (0, 0);
-    // A batch is in doubt when the weather changes between its heights and its end.
     while rounds < effort() || (doubts == 0 && rounds < MOST_ROUNDS) {
-        for weather in [Weather::HalfOpen, Weather::Cut, Weather::Frozen] {
+        for weather in [Weather::HalfOpen, Weather::Cut, Weather::Frozen, Weather::InsertsUnanswered] {
             load.progress(20, BACK).await;
             proxy.set(weather);
             // Callers are answered from the log meanwhile, those that do not wait.

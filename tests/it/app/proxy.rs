@@ -1,5 +1,6 @@
 //! A proxy before a ClickHouse server, which can treat connections as bad networks do.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,6 +8,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// Begins every insert, in a URL or in a body.
+const INSERT: &[u8] = b"INSERT";
 
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub(super) enum Weather {
     Frozen,
     /// What is asked arrives; what is answered does not.
     HalfOpen,
+    /// Inserts arrive, and what is answered to them does not; everything else passes.
+    InsertsUnanswered,
 }
 
 /// A listening proxy; gone when dropped.
@@ -70,8 +76,20 @@ async fn carry(client: TcpStream, target: String, weather: watch::Receiver<Weath
     let Ok(server) = TcpStream::connect(&target).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let asked = |weather: Weather| weather != Weather::Frozen;
-    let answered = |weather: Weather| weather == Weather::Fair;
+    // Whether what was asked last is an insert.
+    let inserts = AtomicBool::new(false);
+    let asked = |weather: Weather, piece: &[u8]| {
+        inserts.fetch_or(piece.windows(INSERT.len()).any(|words| words == INSERT), Ordering::Relaxed);
+        weather != Weather::Frozen
+    };
+    let answered = |weather: Weather, _: &[u8]| match weather {
+        Weather::Fair => {
+            inserts.store(false, Ordering::Relaxed);
+            true
+        }
+        Weather::InsertsUnanswered => !inserts.load(Ordering::Relaxed),
+        Weather::Cut | Weather::Frozen | Weather::HalfOpen => false,
+    };
     tokio::select! {
         () = pass((from_client, to_server), weather.clone(), asked) => {}
         () = pass((from_server, to_client), weather, answered) => {}
@@ -82,15 +100,16 @@ async fn carry(client: TcpStream, target: String, weather: watch::Receiver<Weath
 async fn pass(
     (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
     mut weather: watch::Receiver<Weather>,
-    may_pass: impl Fn(Weather) -> bool,
+    may_pass: impl Fn(Weather, &[u8]) -> bool,
 ) {
     let mut piece = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut piece).await else { return };
-        if weather.wait_for(|weather| may_pass(*weather)).await.is_err() {
+        let piece = &piece[..length];
+        if weather.wait_for(|weather| may_pass(*weather, piece)).await.is_err() {
             return;
         }
-        if to.write_all(&piece[..length]).await.is_err() {
+        if to.write_all(piece).await.is_err() {
             return;
         }
     }
