@@ -89,7 +89,7 @@ pub(super) async fn read(
     let began = Instant::now();
     loop {
         if all.len() == all.capacity() {
-            all.reserve(PIECE_BYTES);
+            all = with_more_room(&all, limits.decoded_body_bytes);
         }
         let deadline = began + limits.body_timeout + earned(all.len());
         let read = tokio::time::timeout_at(deadline, unpacked.read_buf(&mut all));
@@ -102,6 +102,14 @@ pub(super) async fn read(
             return Err(RequestError::BodyTooLarge { limit: limits.decoded_body_bytes }.into());
         }
     }
+}
+
+/// The same bytes with twice the room, but no more than shows that the limit is exceeded.
+fn with_more_room(all: &BytesMut, limit: usize) -> BytesMut {
+    let room = (2 * all.capacity()).max(PIECE_BYTES).min(limit + 1);
+    let mut larger = BytesMut::with_capacity(room.max(all.len() + 1));
+    larger.extend_from_slice(all);
+    larger
 }
 
 /// What an unpacked body is going to hold, as far as its head says: its room is made at once, but
