@@ -90,7 +90,7 @@ async fn the_tables_are_the_same_after_a_killed_server() {
 #[tokio::test]
 async fn an_engine_that_dies_while_refused_rows_are_looked_for_loses_none() {
     let target = "SCHEMA >\n    id UInt64\n\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"id\"\n";
-    let view = "NODE rows\nSQL >\n    SELECT id + throwIf(id % 97 = 13, 'a bad id') AS id FROM hits\n\n\
+    let view = "NODE rows\nSQL >\n    SELECT id + throwIf(id % 397 = 13, 'a bad id') AS id FROM hits\n\n\
                 TYPE materialized\nDATASOURCE checked\n";
     let project = Project::default()
         .data_source("hits", &["id UInt64"])
@@ -99,6 +99,8 @@ async fn an_engine_that_dies_while_refused_rows_are_looked_for_loses_none() {
     let server = ServerFolder::new(&project)
         .with_variable("ROOST__INGEST__LINGER_MILLISECONDS", "10")
         .with_variable("ROOST__ENGINE__RESTART_BACKOFF_INITIAL_MILLISECONDS", "10")
+        // A wait that runs out would store the row that waits, and another with the next.
+        .with_variable("ROOST__INGEST__WAIT_TIMEOUT_SECONDS", "55")
         .start()
         .await;
     let admin = server.admin();
@@ -114,14 +116,14 @@ async fn an_engine_that_dies_while_refused_rows_are_looked_for_loses_none() {
         let reply = admin.post("/v0/events?name=hits&wait=true", "{\"id\":97}").await;
         (reply.status == 200).then_some(())
     };
-    within(Duration::from_secs(30), "every row is in its tables", settled).await;
+    within(Duration::from_mins(1), "every row is in its tables", settled).await;
     let counts = "SELECT count() AS n, uniqExact(id) AS ids FROM";
     let (engine, database) = server.side_door().open().await.unwrap();
     let count = async |table: &str| {
         let sql = format!("{counts} `{database}`.`{table}`");
         engine.rows::<serde_json::Value>(sql).await.unwrap().remove(0)
     };
-    let bad = (0..rounds * 1000).filter(|id| id % 97 == 13).count() as u64;
+    let bad = (0..rounds * 1000).filter(|id| id % 397 == 13).count() as u64;
     let good = rounds * 1000 - bad;
     let expected = |n: u64, ids: u64| serde_json::json!({"n": n, "ids": ids});
     assert_eq!(count("hits_quarantine").await, expected(bad, bad));
