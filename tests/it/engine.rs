@@ -2,6 +2,7 @@
 
 mod functions;
 mod inserts;
+mod json_each_row;
 mod leaks;
 mod leaving;
 mod life;
