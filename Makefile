@@ -42,7 +42,7 @@ bench: ## what the language, the endpoints and delivery cost, beside work that e
 	$(WITH_ENGINE) && cargo bench --bench server
 
 fuzz: ## run each fuzz target for SECONDS (240); wants a nightly compiler and cargo-fuzz
-	@for target in datafile template sql; do \
+	@for target in datafile template sql events bodies headers; do \
 		mkdir -p fuzz/corpus/$$target && \
 		cargo +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/seeds/$$target -- -max_total_time=$(SECONDS) || exit 1; \
 	done

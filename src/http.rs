@@ -5,8 +5,9 @@
 //! keys change nothing; no log line holds a query string.
 //! May use: the rooms of floors 2 to 4 but never `engine`; `syntax`; `template::params`.
 
-mod body;
+pub mod body;
 pub mod error;
+pub mod events_head;
 pub mod extract;
 pub mod layers;
 mod openapi;

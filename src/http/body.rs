@@ -19,7 +19,7 @@ use tokio_util::io::StreamReader;
 
 use super::error::RequestError;
 use super::{ApiError, RequestLimits};
-use crate::ingest::Admission;
+use crate::ingest::IngestError;
 
 /// Bytes unpacked at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -70,11 +70,12 @@ impl Encoding {
     }
 }
 
-/// Reads a body whole, unpacked, inside the limits and the byte budget.
-pub(super) async fn read(
+/// Reads a body whole, unpacked as its head says, inside the limits. Whatever has been unpacked is
+/// counted by `take_room` at once, whose refusal ends the body.
+pub async fn read(
     headers: &HeaderMap,
     body: Body,
-    admission: &mut Admission,
+    take_room: &mut (dyn FnMut(usize) -> Result<(), IngestError> + Send),
     limits: RequestLimits,
 ) -> Result<Bytes, ApiError> {
     let encoding = Encoding::of(headers)?;
@@ -97,7 +98,7 @@ pub(super) async fn read(
         if read == 0 {
             return Ok(all.freeze());
         }
-        admission.grow(read)?;
+        take_room(read)?;
         if all.len() > limits.decoded_body_bytes {
             return Err(RequestError::BodyTooLarge { limit: limits.decoded_body_bytes }.into());
         }

@@ -1,6 +1,7 @@
 //! What handlers take out of a request.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use std::sync::Arc;
@@ -18,14 +19,18 @@ impl FromRequestParts<Rooms> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rooms: &Rooms) -> Result<Self, ApiError> {
-        let parameters = QueryPairs::of(parts);
-        let presented = bearer(parts).or_else(|| parameters.last("token"));
-        Ok(Self(rooms.keyring.identify(presented)?))
+        let query = QueryPairs::of(parts);
+        Ok(Self(rooms.keyring.identify(presented(&parts.headers, &query))?))
     }
 }
 
-fn bearer(parts: &Parts) -> Option<&str> {
-    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+/// The text of the token that a request presents.
+pub fn presented<'a>(headers: &'a HeaderMap, query: &'a QueryPairs) -> Option<&'a str> {
+    bearer(headers).or_else(|| query.last("token"))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

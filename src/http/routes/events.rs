@@ -7,12 +7,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::super::error::RequestError;
+use super::super::events_head::EventsHead;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::{ApiError, REPLAYED, Rooms, body};
 use crate::auth::Token;
-use crate::catalog::ResourceName;
-use crate::ingest::{BodyFormat, IdempotencyKey, IngestError, Order, Reached, Receipt, Wait, When};
+use crate::ingest::{Order, Reached, Receipt, When};
 
 /// `POST /v0/events?name=…[&wait=true][&format=json]`, with an `Idempotency-Key` or without.
 pub(super) async fn append_events(
@@ -33,41 +32,12 @@ async fn take(
     query: &QueryPairs,
     (headers, body): (&HeaderMap, Body),
 ) -> Result<Receipt, ApiError> {
-    let name = query.last("name").filter(|name| !name.is_empty()).ok_or(NAME_MISSING)?;
-    let format = body_format(query)?;
-    let key = idempotency_key(headers)?;
-    let name =
-        ResourceName::parse(name).map_err(|_| IngestError::NotFound { data_source: name.to_owned() })?;
-    let permit = token.append(name)?;
+    let head = EventsHead::read(query, headers)?;
+    let permit = token.append(head.data_source)?;
     let mut admission = rooms.ingest.admission(&permit)?;
-    let events = body::read(headers, body, &mut admission, rooms.limits).await?;
-    let wait = match query.last("wait") {
-        Some("true" | "1") => Wait::Tables,
-        _ => Wait::Log,
-    };
+    let events = body::read(headers, body, &mut |bytes| admission.grow(bytes), rooms.limits).await?;
+    let (format, wait, key) = (head.format, head.wait, head.key);
     Ok(rooms.ingest.append(&permit, Order { events, format, key, wait }, admission).await?)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, RequestError> {
-    let key = headers.get("idempotency-key").map(|value| IdempotencyKey::parse(value.as_bytes()));
-    Ok(key.transpose()?)
-}
-
-const NAME_MISSING: RequestError = RequestError::ParameterMissing {
-    name: "name",
-    help: "say which data source the events are for, as in /v0/events?name=clickstream_events",
-};
-
-fn body_format(query: &QueryPairs) -> Result<BodyFormat, RequestError> {
-    match query.last("format").unwrap_or("ndjson") {
-        "ndjson" => Ok(BodyFormat::Ndjson),
-        "json" => Ok(BodyFormat::Json),
-        other => Err(RequestError::ParameterInvalid {
-            name: "format",
-            value: other.to_owned(),
-            help: "ndjson takes one JSON object per line, json one object or an array",
-        }),
-    }
 }
 
 /// The counts; whoever waited in vain is told that the rows are safe, so that nobody sends them again.
