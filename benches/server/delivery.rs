@@ -6,7 +6,6 @@
 //! * how fast the log drains once the engine is back, beside how fast it was filled;
 //! * a start with a gigabyte in the log.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt;
@@ -16,10 +15,8 @@ use rustix::process::Signal;
 
 use super::client::Client;
 use super::process::{Project, Server};
-use super::{in_turn, median, verdict};
-
-const COLUMNS: &str =
-    "id UInt64, at DateTime, user UInt32, page String, n Int32, m Int64, kind String, share Float64";
+use super::table::{COLUMNS, count, data_source, lines, settle, wait_for};
+use super::{in_turn, median_of, verdict};
 
 /// Targets with their engines and queries over `{}`.
 const VIEWS: [(&str, &str, &str, &str); 3] = [
@@ -32,37 +29,6 @@ const VIEWS: [(&str, &str, &str, &str); 3] = [
     ("sums", "page String, m Int64", "SummingMergeTree", "SELECT page, sum(m) AS m FROM {} GROUP BY page"),
     ("latest", "page UInt32, id UInt64", "ReplacingMergeTree", "SELECT user AS page, id FROM {}"),
 ];
-
-fn data_source(columns: &str, engine: &str, key: &str) -> String {
-    let columns: Vec<String> = split(columns)
-        .iter()
-        .map(|column| {
-            let (name, data_type) = column.split_once(' ').unwrap();
-            let path = if engine == "MergeTree" { format!(" `json:$.{name}`") } else { String::new() };
-            format!("    `{name}` {data_type}{path}")
-        })
-        .collect();
-    format!("SCHEMA >\n{}\n\nENGINE \"{engine}\"\nENGINE_SORTING_KEY \"{key}\"\n", columns.join(",\n"))
-}
-
-/// Columns at the commas that stand between them.
-fn split(columns: &str) -> Vec<String> {
-    let mut depth = 0;
-    let mut found = vec![String::new()];
-    for character in columns.chars() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        match found.last_mut() {
-            Some(_) if character == ',' && depth == 0 => found.push(String::new()),
-            Some(last) => last.push(character),
-            None => {}
-        }
-    }
-    found.iter().map(|column| column.trim().to_owned()).collect()
-}
 
 fn project() -> Project {
     let mut files = vec![
@@ -93,44 +59,12 @@ fn make_native(server: &Server, database: &str) {
     }
 }
 
-/// Lines of JSON.
-fn lines(rows: usize) -> String {
-    let mut text = String::new();
-    for row in 0..rows {
-        writeln!(
-            text,
-            r#"{{"id":{row},"at":"2026-11-27 10:00:{:02}","user":{},"page":"/page/{}","n":{},"m":{},"kind":"view","share":{}.25}}"#,
-            row % 60,
-            row * 7919 % 100_000,
-            row % 1_000,
-            row % 17,
-            row * 3,
-            row % 9
-        )
-        .unwrap();
-    }
-    text
-}
-
-/// Waits until merges have come to rest, at most half a minute.
-fn settle(server: &Server) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < deadline {
-        let before = server.cpu();
-        std::thread::sleep(Duration::from_millis(500));
-        if server.cpu() - before < 0.03 {
-            return;
-        }
-    }
-    println!("merges have not come to rest: the next figure holds a part of them only");
-}
-
 /// Milliseconds of CPU per batch, of server and engine together, merges included: of batches that
 /// wait in the log for an engine that is held up.
 fn cpu_of_batches(server: &Server, table: &str, (client, batches): (&mut Client, u32)) -> f64 {
     let series = format!("roost_ingest_batches_total{{data_source=\"{table}\"}}");
     let wanted = server.metric(&series) + u64::from(batches);
-    settle(server);
+    settle(|| server.cpu());
     server.signal_engine(Signal::STOP);
     for _ in 0..batches {
         client.call();
@@ -140,18 +74,18 @@ fn cpu_of_batches(server: &Server, table: &str, (client, batches): (&mut Client,
     while server.metric(&series) < wanted {
         std::thread::sleep(Duration::from_millis(100));
     }
-    settle(server);
+    settle(|| server.cpu());
     (server.cpu() - before) * 1_000.0 / f64::from(batches)
 }
 
 /// The same for blocks that are inserted as they are.
 fn cpu_of_inserts(server: &Server, (client, blocks): (&mut Client, u32)) -> f64 {
-    settle(server);
+    settle(|| server.cpu());
     let before = server.cpu();
     for _ in 0..blocks {
         client.call();
     }
-    settle(server);
+    settle(|| server.cpu());
     (server.cpu() - before) * 1_000.0 / f64::from(blocks)
 }
 
@@ -182,16 +116,6 @@ fn compare_batches() {
     }
 }
 
-/// The median of single calls, in milliseconds.
-fn median_of(calls: usize, mut call: impl FnMut()) -> f64 {
-    let mut time = || {
-        let began = Instant::now();
-        call();
-        began.elapsed().as_secs_f64() * 1_000.0
-    };
-    median((0..calls).map(|_| time()).collect())
-}
-
 fn compare_acknowledgement(server: &Server) {
     let event = lines(1);
     let mut client = Client::connect(&server.events("name=bare", &event));
@@ -212,17 +136,6 @@ fn compare_acknowledgement(server: &Server) {
         "the acknowledgement of one event: p50 {ours:.3} ms, one fdatasync of the same bytes {theirs:.3}: {added:.3} ms added, at most 0.5 aimed at: {}",
         verdict(added <= 0.5)
     );
-}
-
-/// The rows in a table.
-fn count(server: &Server, table: &str) -> u64 {
-    server.run(&format!("SELECT count() FROM {table}")).parse().unwrap()
-}
-
-fn wait_for(server: &Server, table: &str, rows: u64) {
-    while count(server, table) < rows {
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// What is sent with the engine at work, and what the log gives back of the same when it returns.

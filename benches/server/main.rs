@@ -1,13 +1,19 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading` or `-- delivery` a part.
+//! runs everything, `-- reading`, `-- delivery` or `-- ingest` a part.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
 
+mod bare;
 mod client;
 mod delivery;
+mod ingest;
 mod process;
 mod reading;
+mod straight;
+mod table;
+
+use std::time::Instant;
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark is told from outside how long to run")]
 fn rounds() -> usize {
@@ -17,6 +23,16 @@ fn rounds() -> usize {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// The median of single calls, in milliseconds.
+fn median_of(calls: usize, mut call: impl FnMut()) -> f64 {
+    let mut time = || {
+        let began = Instant::now();
+        call();
+        began.elapsed().as_secs_f64() * 1_000.0
+    };
+    median((0..calls).map(|_| time()).collect())
 }
 
 fn verdict(is_kept: bool) -> &'static str {
@@ -33,6 +49,9 @@ fn in_turn(mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> (f
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == [bare::ARGUMENT] {
+        return bare::serve();
+    }
     let is_asked = |part: &str| {
         let parts: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
         parts.is_empty() || parts.into_iter().any(|asked| asked == part)
@@ -42,5 +61,8 @@ fn main() {
     }
     if is_asked("delivery") {
         delivery::run();
+    }
+    if is_asked("ingest") {
+        ingest::run();
     }
 }

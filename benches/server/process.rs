@@ -242,15 +242,25 @@ impl Server {
         self.status("VmHWM:")
     }
 
+    /// Resident memory of its engine, in MB.
+    pub(crate) fn engine_memory(&self) -> u64 {
+        status_of(self.engine_id().as_raw_nonzero().get().unsigned_abs(), "VmRSS:")
+    }
+
     fn status(&self, key: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
+        status_of(self.process.id(), key)
     }
 }
 
+/// Megabytes that the kernel says of a process.
+fn status_of(process: u32, key: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
+}
+
 /// Seconds of CPU that a process has used, of hundredths that Linux counts.
-fn cpu_of(process: u32) -> f64 {
+pub(crate) fn cpu_of(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let numbers: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let hundredths = |place: usize| numbers[place].parse::<u32>().unwrap();

@@ -36,6 +36,9 @@ pub struct Ingest {
     /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,
+    /// Those of one data source.
+    #[serde(deserialize_with = "units::count")]
+    pub data_source_queue_bytes: NonZeroUsize,
     /// Idempotency keys that are remembered.
     #[serde(deserialize_with = "units::count")]
     pub idempotency_keys: NonZeroUsize,
@@ -93,7 +96,7 @@ pub struct Query {
 }
 
 /// Pairs of keys of which the first must not exceed the second.
-const ORDERED: [(&str, &str); 9] = [
+const ORDERED: [(&str, &str); 10] = [
     ("query.max_execution_seconds", "server.request_timeout_seconds"),
     ("query.queue_timeout_seconds", "server.request_timeout_seconds"),
     ("ingest.insert_timeout_seconds", "server.request_timeout_seconds"),
@@ -102,6 +105,7 @@ const ORDERED: [(&str, &str); 9] = [
     ("ingest.body_bytes", "ingest.decoded_body_bytes"),
     ("ingest.line_bytes", "ingest.decoded_body_bytes"),
     ("ingest.decoded_body_bytes", "ingest.queue_bytes"),
+    ("ingest.decoded_body_bytes", "ingest.data_source_queue_bytes"),
     ("ingest.batch_bytes", "ingest.queue_bytes"),
 ];
 

@@ -227,6 +227,7 @@ fn ingest_status(error: &IngestError) -> StatusCode {
         IngestError::KeyReused => StatusCode::CONFLICT,
         IngestError::Log(_)
         | IngestError::Overloaded { .. }
+        | IngestError::Crowded { .. }
         | IngestError::Behind { .. }
         | IngestError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }

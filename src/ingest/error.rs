@@ -34,6 +34,16 @@ pub enum IngestError {
         /// The budget, in bytes.
         limit: usize,
     },
+    /// Too many bytes are on their way to one data source; nothing was taken.
+    #[error(
+        "too many events for the data source `{data_source}` are waiting for the engine ({limit} bytes): nothing was taken, send them again later"
+    )]
+    Crowded {
+        /// The data source.
+        data_source: String,
+        /// Its share of the budget, in bytes.
+        limit: usize,
+    },
     /// The data source has got as many requests as it takes in a second; nothing was taken.
     #[error(
         "the data source `{data_source}` takes {limit} requests a second: nothing was taken, send the events again in a moment, or more of them in one request"
@@ -91,7 +101,7 @@ impl IngestError {
             Self::NotFound { .. } | Self::NotForEvents { .. } => "data_source",
             Self::TooFast { .. } => "rate",
             Self::KeyReused => "key",
-            Self::Overloaded { .. } | Self::Log(WalError::Busy { .. }) => "overloaded",
+            Self::Overloaded { .. } | Self::Crowded { .. } | Self::Log(WalError::Busy { .. }) => "overloaded",
             Self::Log(WalError::Full { .. }) => "log_full",
             Self::Log(WalError::NoSpace { .. }) => "no_space",
             Self::Log(WalError::ReadOnly | WalError::Disk(_) | WalError::Unknown(_)) => "disk",

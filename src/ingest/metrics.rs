@@ -40,6 +40,7 @@ pub struct Metrics {
     oldest: Gauge,
     repeats: Family<OfSource, Counter>,
     keys: Gauge,
+    held: Gauge,
 }
 
 impl Metrics {
@@ -62,6 +63,7 @@ impl Metrics {
             oldest: Gauge::default(),
             repeats: Family::default(),
             keys: Gauge::default(),
+            held: Gauge::default(),
         }
     }
 
@@ -110,6 +112,11 @@ impl Metrics {
         self.keys.set(count(keys as u64));
     }
 
+    /// What is held of the byte budget now.
+    pub(super) fn holds(&self, bytes: usize) {
+        self.held.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
     /// Gives the numbers their names, `roost_ingest_…` and `roost_log_…`.
     pub fn register(&self, registry: &mut Registry) {
         self.log.register(registry);
@@ -139,6 +146,12 @@ impl Metrics {
             "repeated_requests",
             "Requests with an idempotency key that was used before",
             self.repeats.clone(),
+        );
+        ingest.register_with_unit(
+            "held",
+            "What bodies on their way and rows in memory hold of ingest.queue_bytes",
+            Unit::Bytes,
+            self.held.clone(),
         );
         ingest.register("idempotency_keys", "Idempotency keys that are remembered", self.keys.clone());
         ingest.register("batches", "Batches that are in their tables", self.batches.clone());

@@ -118,7 +118,7 @@ impl Ingest {
             keys: settings.keys_per_line.get(),
             ..Limits::default()
         };
-        let budget = Budget::new(settings.queue_bytes.get());
+        let budget = Budget::new(settings.queue_bytes.get(), settings.data_source_queue_bytes.get());
         let wait_timeout = settings.wait_timeout;
         let requests_per_second = settings.requests_per_second;
         let (pace, channels) = (Pace::default(), Mutex::default());
@@ -133,7 +133,7 @@ impl Ingest {
             let taken = self.pace.take(&name, limit);
             taken.map_err(|retry_after| IngestError::TooFast { data_source: name, limit, retry_after })?;
         }
-        Ok(self.budget.admission())
+        Ok(self.budget.admission(&data_source.name))
     }
 
     /// Stores the events of one body, or finds them stored by an earlier request.
@@ -202,6 +202,7 @@ impl Ingest {
     /// What the way in counts, and how things stand now.
     pub fn observe(&self) -> &Metrics {
         self.delivery.observe();
+        self.delivery.metrics().holds(self.budget.held());
         self.delivery.metrics()
     }
 

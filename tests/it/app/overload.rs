@@ -110,3 +110,47 @@ async fn a_body_that_does_not_come_ends_its_request() {
     assert_eq!(admin.append("hits", "{\"id\":2}").await, (1, 0));
     assert_eq!(app.rows("hits").await, 1, "of half a body nothing is taken");
 }
+
+/// Half-sent events for a data source: they hold their part of the budget as long as the connection.
+async fn half_a_body(app: &TestApp, data_source: &str, bytes: usize) -> TcpStream {
+    let head = format!(
+        "POST /v0/events?name={data_source} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        app.admin().token(),
+        bytes + 2
+    );
+    let mut connection = TcpStream::connect(app.address()).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&vec![b' '; bytes]).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_data_source_that_is_flooded_leaves_room_for_the_others() {
+    let app = app(
+        "ingest.queue_bytes = 2_000_000\ningest.data_source_queue_bytes = 1_000_000\n\
+         ingest.decoded_body_bytes = 1_000_000\ningest.batch_bytes = 1_000_000\ningest.body_bytes = 1_000_000",
+    )
+    .await;
+    let mut flood = half_a_body(&app, "hits", 900_000).await;
+    let admin = app.admin();
+    within(Duration::from_secs(5), "the flood has arrived", async || {
+        let metrics = admin.get("/metrics").await.text;
+        let held = metrics.lines().find_map(|line| line.strip_prefix("roost_ingest_held_bytes "))?;
+        (held.parse::<u64>().unwrap() >= 900_000).then_some(())
+    })
+    .await;
+    let events = || "{\"id\":1}\n".repeat(20_000);
+    let refused = admin.post("/v0/events?name=hits", events()).await;
+    let error = refused.error(503);
+    assert!(
+        error.contains("for the data source `hits` are waiting for the engine (1000000 bytes)"),
+        "{error}"
+    );
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(admin.post("/v0/events?name=others&wait=true", events()).await.status, 200);
+    flood.write_all(b"{}").await.unwrap();
+    let mut answer = vec![0; 12];
+    flood.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 202");
+    assert_eq!(admin.post("/v0/events?name=hits&wait=true", events()).await.status, 200);
+}

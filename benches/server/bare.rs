@@ -1,0 +1,62 @@
+//! What an HTTP server costs that does nothing: it reads a body and says 202. It runs in a process of
+//! its own, this program again.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::routing::post;
+
+use super::client::Place;
+
+/// What makes this program the bare server.
+pub(crate) const ARGUMENT: &str = "--serve-bare";
+
+/// The handler: the body whole, and an answer of the same size as that of Roost.
+async fn take(body: Bytes) -> (StatusCode, String) {
+    (StatusCode::ACCEPTED, format!("{{\"successful_rows\":{},\"quarantined_rows\":0}}", body.len().min(1)))
+}
+
+/// Serves until it is killed.
+pub(crate) fn serve() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        println!("{}", listener.local_addr().unwrap().port());
+        axum::serve(listener, Router::new().route("/v0/events", post(take))).await.unwrap();
+    });
+}
+
+/// A bare server that runs until it is dropped.
+pub(crate) struct Bare {
+    process: Child,
+    port: u16,
+}
+
+impl Bare {
+    pub(crate) fn start() -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .arg(ARGUMENT)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process, port: line.trim().parse().unwrap() }
+    }
+
+    /// The request that Roost gets, for this server.
+    pub(crate) fn place(&self, request: &Place) -> Place {
+        let (Place::Tcp { request, .. } | Place::Socket { request, .. }) = request;
+        Place::Tcp { port: self.port, request: request.clone() }
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
