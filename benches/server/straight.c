@@ -2,7 +2,7 @@
  *
  * straight <libchdb.so> <data directory> <CREATE TABLE …>
  * Each line on standard input, `<threads> <inserts> <file>`, is a run: so many inserts in all of the
- * whole file, as `INSERT INTO straight FORMAT JSONEachRow`, one at a time on each thread. The answer
+ * whole file, as `INSERT INTO straight.events FORMAT JSONEachRow`, one at a time on each thread. The answer
  * is a line with the seconds that it took. Any failure ends the program with a message. */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ static destroy_call destroy;
 static connect_call open_connection;
 static char data_path[4096];
 
-static const char head[] = "INSERT INTO straight FORMAT JSONEachRow\n";
+static const char head[] = "INSERT INTO straight.events FORMAT JSONEachRow\n";
 static char *statement;
 static size_t statement_length;
 static long left;
@@ -90,6 +90,9 @@ int main(int count, char **arguments) {
     snprintf(data_path, sizeof data_path, "--path=%s", arguments[2]);
     void *connections[MOST_THREADS];
     for (int number = 0; number < MOST_THREADS; number++) connections[number] = open_engine();
+    /* The default database would take a name for that of a file. */
+    static const char database[] = "CREATE DATABASE straight";
+    run(connections[0], database, sizeof database - 1);
     run(connections[0], arguments[3], strlen(arguments[3]));
 
     int threads;

@@ -32,7 +32,7 @@ impl Straight {
         let built =
             Command::new("cc").args(["-O2", "-o"]).arg(&program).args([source, "-ldl", "-lpthread"]).status();
         assert!(built.unwrap().success(), "the C compiler builds straight.c");
-        let create = format!("CREATE TABLE straight ({columns}) ENGINE = MergeTree ORDER BY {key}");
+        let create = format!("CREATE TABLE straight.events ({columns}) ENGINE = MergeTree ORDER BY {key}");
         let mut process = Command::new(program)
             .arg(library())
             .arg(folder.path().join("data"))
