@@ -16,7 +16,7 @@ use super::{in_turn, median, median_of, verdict};
 
 /// Rows of one request, requests of one turn, and connections.
 const ROWS: usize = 1_000;
-const REQUESTS: usize = 600;
+const REQUESTS: usize = 2_000;
 const CONNECTIONS: usize = 16;
 /// Tables that share a load.
 const TABLES: usize = 100;
@@ -262,7 +262,7 @@ fn compare_tables(ours: &Ours) {
         while total() < wanted {
             std::thread::sleep(Duration::from_millis(50));
         }
-        600_000.0 / began.elapsed().as_secs_f64()
+        2_000_000.0 / began.elapsed().as_secs_f64()
     };
     let (many, one) = in_turn(|| turn(&many), || turn(&one));
     let ratio = many / one;

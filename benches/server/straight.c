@@ -5,11 +5,13 @@
  * whole file, as `INSERT INTO straight.events FORMAT JSONEachRow`, one at a time on each thread. The answer
  * is a line with the seconds that it took. Any failure ends the program with a message. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef void *(*query_call)(void *, const char *, size_t, const char *, size_t);
 typedef const char *(*error_call)(void *);
@@ -81,6 +83,10 @@ enum { MOST_THREADS = 64 };
 
 int main(int count, char **arguments) {
     if (count != 4) fail("wants a library, a directory and a CREATE TABLE");
+    /* An INSERT of the library reads whatever standard input has. */
+    FILE *orders = fdopen(dup(STDIN_FILENO), "r");
+    int nothing = open("/dev/null", O_RDONLY);
+    if (!orders || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) fail("no standard input");
     void *library = dlopen(arguments[1], RTLD_NOW);
     if (!library) fail(dlerror());
     open_connection = (connect_call)symbol(library, "chdb_connect");
@@ -97,7 +103,7 @@ int main(int count, char **arguments) {
 
     int threads;
     char path[4096];
-    while (scanf("%d %ld %4095s", &threads, &left, path) == 3) {
+    while (fscanf(orders, "%d %ld %4095s", &threads, &left, path) == 3) {
         if (threads < 1 || threads > MOST_THREADS) fail("threads out of range");
         read_statement(path);
         pthread_t running[MOST_THREADS];
