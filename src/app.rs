@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, EnginePlace, RemoteEngine};
 use crate::deploy::{self, DeployError, Place};
 use crate::engine::{ChildOptions, EngineClient, Supervisor};
-use crate::http::{RequestLimits, Rooms};
+use crate::http::{RequestLimits, RoomSet, Rooms};
 use crate::ingest::delivery::{PlanningError, RecoveryError};
 use crate::ingest::{Delivery, Ingest, Journal};
 use crate::query::Queries;
@@ -134,14 +134,14 @@ impl App {
         delivery.metrics().register(&mut metrics);
         let connections = ConnectionMetrics::default();
         connections.register(&mut metrics);
-        let rooms = Rooms {
+        let rooms = Rooms::new(RoomSet {
             catalog: Arc::clone(&catalog),
             keyring,
             ingest: Arc::new(ingest),
             queries: Arc::new(queries),
             metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),
-        };
+        });
         Ok(Self { rooms, catalog, connections, delivery, tasks })
     }
 

@@ -35,9 +35,27 @@ pub use error::ApiError;
 /// Says that a request was taken before, under the same idempotency key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The rooms that the handlers call.
+/// The rooms that the handlers call: one set, which every request shares.
 #[derive(Clone)]
-pub struct Rooms {
+pub struct Rooms(Arc<RoomSet>);
+
+impl Rooms {
+    /// Makes a set to be shared.
+    pub fn new(rooms: RoomSet) -> Self {
+        Self(Arc::new(rooms))
+    }
+}
+
+impl std::ops::Deref for Rooms {
+    type Target = RoomSet;
+
+    fn deref(&self) -> &RoomSet {
+        &self.0
+    }
+}
+
+/// One of each room that handlers call.
+pub struct RoomSet {
     /// What the workspace consists of.
     pub catalog: Arc<Catalog>,
     /// Who may do what.

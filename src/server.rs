@@ -9,6 +9,7 @@ mod places;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -17,7 +18,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
 use crate::config;
 use crate::http::layers::Service;
@@ -129,7 +129,9 @@ struct Connection {
 impl Connection {
     async fn serve(self, service: Service) {
         let _ = self.stream.set_nodelay(true);
-        let answer = service_fn(move |request| Box::pin(service.clone().oneshot(request)));
+        let service = Mutex::new(service);
+        let answer =
+            service_fn(move |request| service.lock().unwrap_or_else(PoisonError::into_inner).answer(request));
         let mut connection = self.builder.serve_connection(TokioIo::new(self.stream), answer);
         let mut stop = pin!(self.stop.cancelled());
         let mut is_stopping = false;

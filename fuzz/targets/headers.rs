@@ -26,6 +26,6 @@ fuzz_target!(|head: &[u8]| {
     if let Ok(understood) = EventsHead::read(&query, &headers) {
         let name = understood.data_source.as_str();
         assert_eq!(query.last("name"), Some(name));
-        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)), "{name}");
     }
 });

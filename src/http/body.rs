@@ -65,7 +65,12 @@ impl Encoding {
                 decoder.multiple_members(true);
                 Box::pin(decoder)
             }
-            Self::Deflate => Box::pin(ZlibDecoder::new(packed)),
+            // What stands behind the end of a stream is not passed over: it would be lost.
+            Self::Deflate => {
+                let mut decoder = ZlibDecoder::new(packed);
+                decoder.multiple_members(true);
+                Box::pin(decoder)
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Privacy {
 
 impl Privacy {
     /// Looks at the address.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of<B>(request: &axum::http::Request<B>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let has_token = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "token");
         if has_token || request.uri().path().starts_with(TOKENS) { Self::Secret } else { Self::Plain }

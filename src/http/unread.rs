@@ -9,23 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::body::HttpBody;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderMap, HeaderValue};
-use bytes::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Request};
 use http_body::Frame;
 
 /// Whether the body of a request has been read to its end.
 pub(super) struct Reading(Arc<AtomicBool>);
 
 /// Begins to watch the body of a request.
-pub(super) fn watch(request: Request) -> (Request, Reading) {
+pub(super) fn watch<B: HttpBody>(request: Request<B>) -> (Request<Watched<B>>, Reading) {
     let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-    if is_read.load(Ordering::Relaxed) {
-        return (request, Reading(is_read));
-    }
-    let watched = |body| Body::new(Watched { body, is_read: Arc::clone(&is_read) });
+    let watched = |body| Watched { body, is_read: Arc::clone(&is_read) };
     (request.map(watched), Reading(is_read))
 }
 
@@ -39,19 +34,19 @@ impl Reading {
 }
 
 /// A body that remembers whether it was read to its end.
-struct Watched {
-    body: Body,
+pub(super) struct Watched<B> {
+    body: B,
     is_read: Arc<AtomicBool>,
 }
 
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HttpBody + Unpin> HttpBody for Watched<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() || self.body.is_end_stream() {
             self.is_read.store(true, Ordering::Release);

@@ -58,6 +58,8 @@ struct Group {
     bytes: Vec<u8>,
     /// For each entry, its length in `bytes`, and who waits for it.
     entries: Vec<(u32, Then)>,
+    /// Bytes that were free on the disk when it was last asked.
+    free: Option<u64>,
 }
 
 /// Why a group is not on disk.
@@ -98,7 +100,7 @@ impl Writer {
         match command {
             Command::Cut(until) => self.cut(until),
             Command::Append(entry, then) => {
-                if let Some(refusal) = self.refusal(&entry, group.bytes.len() as u64) {
+                if let Some(refusal) = self.refusal(&entry, group) {
                     return then(Err(refusal));
                 }
                 let sequence = self.next() + group.entries.len() as u64;
@@ -114,7 +116,7 @@ impl Writer {
 
     /// Why an entry is not taken. The limits are for rows: what says that rows have left must not
     /// wait for the room that it makes.
-    fn refusal(&self, entry: &Entry, waiting: u64) -> Option<WalError> {
+    fn refusal(&self, entry: &Entry, group: &mut Group) -> Option<WalError> {
         if entry.payload.len() > MAX_PAYLOAD {
             return Some(WalError::TooLarge { bytes: entry.payload.len() });
         }
@@ -124,14 +126,17 @@ impl Writer {
         if entry.kind == Kind::Control {
             return None;
         }
-        let wanted = waiting + entry.payload.len() as u64;
+        let wanted = (group.bytes.len() + entry.payload.len()) as u64;
         let limit = self.settings.max_bytes.get();
         if self.segments.usage().bytes + wanted > limit {
             return Some(WalError::Full { limit });
         }
         let floor = self.settings.min_free_bytes;
-        let has_room = self.segments.disk.free_bytes().is_ok_and(|free| free >= floor + wanted);
-        (!has_room).then_some(WalError::NoSpace { floor })
+        // Asked once for a group, and again before anything is refused.
+        if group.free.is_none_or(|free| free < floor + wanted) {
+            group.free = self.segments.disk.free_bytes().ok();
+        }
+        group.free.is_none_or(|free| free < floor + wanted).then_some(WalError::NoSpace { floor })
     }
 
     fn commit(&mut self, group: Group) {

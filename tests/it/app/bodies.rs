@@ -45,10 +45,23 @@ async fn compressed_bodies_are_unpacked() {
     for (encoding, bytes) in packed {
         assert_eq!(post_encoded(&app, encoding, bytes).await.counts(), (2000, 0), "{encoding}");
     }
-    // A gzip file may consist of several, one behind the other.
-    let mut twice = gzip(&body);
-    twice.extend(gzip(&body));
-    assert_eq!(post_encoded(&app, "gzip", twice).await.counts(), (4000, 0));
+}
+
+/// A packer of each kind.
+const PACKERS: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+    [("gzip", gzip), ("deflate", zlib), ("zstd", |bytes| zstd::encode_all(bytes, 3).unwrap())];
+
+#[tokio::test]
+async fn what_stands_behind_the_end_of_a_packed_stream_is_read_or_refused() {
+    let app = TestApp::start(&project()).await;
+    for (encoding, pack) in PACKERS {
+        let body = b"{\"id\":1}\n".repeat(1000);
+        let twice = [pack(&body), pack(&body)].concat();
+        assert_eq!(post_encoded(&app, encoding, twice).await.counts(), (2000, 0), "{encoding}");
+        let garbage = [pack(&body), b"{\"id\":2}\n".to_vec()].concat();
+        let error = post_encoded(&app, encoding, garbage).await.error(400);
+        assert!(error.contains("body cannot be read"), "{encoding}: {error}");
+    }
 }
 
 #[tokio::test]
