@@ -23,6 +23,8 @@ pub(crate) struct Client {
     request: Vec<u8>,
     line: Vec<u8>,
     piece: Vec<u8>,
+    /// What the last answer said of the connection.
+    is_over: bool,
 }
 
 impl Client {
@@ -36,27 +38,48 @@ impl Client {
             Place::Socket { path, request } => (Box::new(UnixStream::connect(path).unwrap()), request),
         };
         let stream = BufReader::with_capacity(256 * 1024, stream);
-        Self { stream, request: request.clone(), line: Vec::new(), piece: vec![0; 256 * 1024] }
+        Self {
+            stream,
+            request: request.clone(),
+            line: Vec::new(),
+            piece: vec![0; 256 * 1024],
+            is_over: false,
+        }
     }
 
-    /// Sends the request and reads its answer, which is whole; the bytes of its body.
+    /// Sends the request and reads its answer, which is whole and good; the bytes of its body.
     pub(crate) fn call(&mut self) -> u64 {
+        let (status, bytes) = self.exchange();
+        assert!((200..300).contains(&status), "{status}");
+        bytes
+    }
+
+    /// Sends the request and reads its answer, whatever it says: the status and the bytes of its body.
+    pub(crate) fn exchange(&mut self) -> (u16, u64) {
         self.stream.get_mut().write_all(&self.request).unwrap();
-        assert!(self.read_line().starts_with("HTTP/1.1 20"), "{}", String::from_utf8_lossy(&self.line));
+        let line = self.read_line();
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
         let mut length = None;
         loop {
             let header = self.read_line().to_ascii_lowercase();
             if header.is_empty() {
                 break;
             }
+            self.is_over |= header == "connection: close";
             if let Some(value) = header.strip_prefix("content-length:") {
                 length = Some(value.trim().parse().unwrap());
             }
         }
-        match length {
+        let bytes = match length {
             Some(length) => self.skip(length),
             None => self.skip_chunks(),
-        }
+        };
+        (status, bytes)
+    }
+
+    /// True where the last answer ended the connection.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     fn skip_chunks(&mut self) -> u64 {

@@ -1,5 +1,5 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- delivery` or `-- ingest` a part.
+//! runs everything, `-- reading`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes half an hour.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
@@ -7,6 +7,7 @@
 mod bare;
 mod client;
 mod delivery;
+mod endurance;
 mod ingest;
 mod process;
 mod reading;
@@ -64,5 +65,8 @@ fn main() {
     }
     if is_asked("ingest") {
         ingest::run();
+    }
+    if is_asked("endurance") {
+        endurance::run();
     }
 }

@@ -93,6 +93,20 @@ impl Server {
         Place::Tcp { port: self.port, request: request.into_bytes() }
     }
 
+    /// The same with a packed body.
+    pub(crate) fn events_packed(&self, query: &str, encoding: &str, body: &[u8]) -> Place {
+        let (token, length) = (&self.token, body.len());
+        let head = format!(
+            "POST /v0/events?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        Place::Tcp { port: self.port, request: [head.as_bytes(), body].concat() }
+    }
+
+    /// Where it serves.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The same SQL that a call of the server sends, for the engine's socket.
     pub(crate) fn engine(&self, path: &str, format: &str) -> Place {
         self.statement(&self.sql(path), &format!("{SETTINGS}&default_format={format}"))
