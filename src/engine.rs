@@ -9,6 +9,7 @@
 pub mod client;
 pub mod embedded;
 pub mod error;
+mod packing;
 mod socket;
 pub mod supervisor;
 

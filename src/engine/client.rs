@@ -11,8 +11,8 @@ use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::EngineError;
 use super::socket::SocketConnector;
+use super::{EngineError, packing};
 
 /// Calls in flight where nothing else is set.
 const MAX_CALLS: usize = 32;
@@ -267,7 +267,7 @@ impl EngineClient {
     /// rows may be there.
     pub async fn insert(&self, statement: &str, block: Bytes, patience: Duration) -> Result<(), EngineError> {
         let _call = enter(&self.places.others).await?;
-        let client = self.client()?;
+        let (client, block) = self.packed(self.client()?, block).await?;
         let mut insert =
             client.insert_formatted_with(statement.to_owned()).with_timeouts(Some(patience), Some(patience));
         for (name, value) in INSERT_SETTINGS {
@@ -275,6 +275,20 @@ impl EngineClient {
         }
         insert.send(block).await.map_err(EngineError::from_client)?;
         insert.end().await.map_err(EngineError::from_client)
+    }
+
+    /// The block as it is sent, and the client that says so.
+    async fn packed(
+        &self,
+        client: clickhouse::Client,
+        block: Bytes,
+    ) -> Result<(clickhouse::Client, Bytes), EngineError> {
+        let is_elsewhere = matches!(&*self.location.borrow(), Location::Server { .. });
+        let packed = if is_elsewhere { packing::pack(&block).await? } else { None };
+        Ok(match packed {
+            Some(packed) => (client.with_header("Content-Encoding", packing::ENCODING), packed),
+            None => (client, block),
+        })
     }
 
     /// The client library's client for the engine's present life.

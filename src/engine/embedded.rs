@@ -8,6 +8,7 @@
 mod answer;
 mod call;
 pub mod child;
+mod data;
 mod execute;
 mod ffi;
 mod pool;

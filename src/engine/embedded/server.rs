@@ -25,7 +25,8 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{self, AnswerBody, KillOnDrop, Running};
 use super::call::{Buffering, Call, Refusal, Sql};
-use super::execute::{Engine, Piece};
+use super::data::{self, Packing};
+use super::execute::Engine;
 use super::statement::Statement;
 
 /// The longest SQL text, in bytes; the parent's own limits are lower.
@@ -124,7 +125,7 @@ async fn run(
 ) -> Result<Response<AnswerBody>, Refusal> {
     if let Sql::InUrl(sql) = &call.sql {
         let sql = sql.clone();
-        return insert(call, sql, request.into_body(), engine).await;
+        return insert(call, sql, request, engine).await;
     }
     let sql = read_sql(&mut call, request).await?;
     match (Statement::query(&sql), call.buffering) {
@@ -219,9 +220,10 @@ fn exception_tag() -> String {
 async fn insert(
     call: Call,
     sql: String,
-    body: Incoming,
+    request: Request<Incoming>,
     engine: Arc<Engine>,
 ) -> Result<Response<AnswerBody>, Refusal> {
+    let packing = Packing::of(request.headers())?;
     if !matches!(Statement::insert(&sql), Some(Statement::Insert { .. })) {
         return Err(Refusal::bad("a query in the URL must be an INSERT that ends in FORMAT and a name"));
     }
@@ -232,21 +234,9 @@ async fn insert(
         }
         _ => Err(Refusal::bad("not an INSERT")),
     });
-    send_pieces(body, sender).await;
+    data::send_pieces(request.into_body(), packing, sender).await;
     let summary = ran.await.map_err(|error| not_finished(&error))??;
     Ok(answer::complete(Bytes::new(), summary, "Null"))
-}
-
-/// Hands the body to the engine piece by piece. Once the engine has refused a piece, the rest is
-/// read and thrown away, so that the client gets to read the reason.
-async fn send_pieces(mut body: Incoming, sender: mpsc::Sender<Piece>) {
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return };
-        if let Ok(data) = frame.into_data() {
-            let _ = sender.send(Piece::Data(data)).await;
-        }
-    }
-    let _ = sender.send(Piece::End).await;
 }
 
 fn not_finished(error: &tokio::task::JoinError) -> Refusal {

@@ -154,3 +154,22 @@ async fn a_data_source_that_is_flooded_leaves_room_for_the_others() {
     assert_eq!(answer, b"HTTP/1.1 202");
     assert_eq!(admin.post("/v0/events?name=hits&wait=true", events()).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_connection_that_asks_for_nothing_more_is_closed() {
+    let app = app("server.header_timeout_seconds = 1").await;
+    let mut connection = TcpStream::connect(app.address()).await.unwrap();
+    let request = b"GET /v0/health HTTP/1.1\r\nHost: x\r\n\r\n";
+    for _ in 0..2 {
+        connection.write_all(request).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let length = connection.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "a connection serves more than one request");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    connection.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"", "and is closed without a word");
+    assert!(began.elapsed() < Duration::from_secs(5));
+}

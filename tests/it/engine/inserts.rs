@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use roost::engine::{EngineClient, EngineError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use super::value;
 use crate::harness::{Block, SharedEngine, shared_engine};
@@ -152,6 +154,41 @@ const PINNED: [(&str, &str); 5] = [
     ("max_partitions_per_insert_block", "0"),
     ("input_format_skip_unknown_fields", "false"),
 ];
+
+/// Takes one request and says that all is well; its head, and its body with the chunks undone.
+async fn one_request(listener: TcpListener) -> (String, Vec<u8>) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"0\r\n\r\n") {
+        assert!(stream.read_buf(&mut received).await.unwrap() > 0);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    let head = received.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let (head, mut rest) = received.split_at(head);
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|bytes| bytes == b"\r\n").unwrap();
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return (String::from_utf8(head.to_vec()).unwrap().to_lowercase(), body);
+        }
+        body.extend_from_slice(&rest[line + 2..][..length]);
+        rest = &rest[line + 2 + length + 2..];
+    }
+}
+
+#[tokio::test]
+async fn a_block_for_a_server_elsewhere_is_packed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = EngineClient::server(url, "default".to_owned(), String::new().into());
+    let block = Block::new(100_000).numbers("n", 0..100_000).bytes();
+    let (inserted, (head, body)) = tokio::join!(insert(&client, "t", block.clone()), one_request(listener));
+    inserted.unwrap();
+    assert!(head.contains("\r\ncontent-encoding: zstd\r\n"), "{head}");
+    assert!(body.len() < block.len() / 2, "{} of {}", body.len(), block.len());
+    assert_eq!(zstd::decode_all(body.as_slice()).unwrap(), block);
+}
 
 #[tokio::test]
 async fn an_insert_runs_with_the_pinned_settings() {
