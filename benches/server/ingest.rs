@@ -157,6 +157,7 @@ fn compare_with_the_engine(ours: &Ours) {
     show("requests of 1,000 rows on 16 connections, until they are in the table", here);
     show("the same as JSONEachRow through the engine's C ABI", same);
     show("the engine's best case, 100,000 rows at once from two inserters", best);
+    show("requests with 1 % bad rows", bad);
     let ratio = here.events_per_second / same.events_per_second;
     println!(
         "(a) {ratio:.2} times the events/s of the same requests, at least 2 aimed at: {}",

@@ -1,12 +1,12 @@
 //! The room's service: events in, rows in the log and then in the engine.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
@@ -32,6 +32,7 @@ pub struct Ingest {
     pace: Pace,
     requests_per_second: Option<NonZeroU32>,
     channels: Mutex<HashMap<String, Arc<Channel>>>,
+    workers: Workers,
 }
 
 /// The way into one data source.
@@ -121,8 +122,8 @@ impl Ingest {
         let budget = Budget::new(settings.queue_bytes.get(), settings.data_source_queue_bytes.get());
         let wait_timeout = settings.wait_timeout;
         let requests_per_second = settings.requests_per_second;
-        let (pace, channels) = (Pace::default(), Mutex::default());
-        Self { catalog, delivery, limits, wait_timeout, budget, pace, requests_per_second, channels }
+        let (pace, channels, workers) = (Pace::default(), Mutex::default(), Workers::new());
+        Self { catalog, delivery, limits, wait_timeout, budget, pace, requests_per_second, channels, workers }
     }
 
     /// Room for the body of a request, to be grown as the body is read.
@@ -147,7 +148,7 @@ impl Ingest {
         let Some(key) = &order.key else { return self.store(channel, order, (admission, None)).await };
         let name = channel.data_source.name.as_str();
         let (key, source, events) = (key.clone(), name.to_owned(), order.events.clone());
-        let signature = beside(order.events.len(), move || key.sign(&source, &events)).await?;
+        let signature = self.workers.work(order.events.len(), move || key.sign(&source, &events)).await?;
         match self.delivery.turn(signature).await {
             Turn::First(claim) => self.store(channel, order, (admission, Some(claim))).await,
             Turn::Repeat(known) => Ok(self.repeated(name, known, order.wait).await),
@@ -228,9 +229,9 @@ impl Ingest {
         body: Bytes,
         format: BodyFormat,
     ) -> Result<DecodedBody, IngestError> {
-        let limits = self.limits.clone();
-        let decoded = beside(body.len(), move || channel.plan.decode(&body, format, &limits)).await?;
-        Ok(decoded?)
+        let (limits, sent) = (self.limits.clone(), body.len());
+        let work = move || channel.plan.decode(&body, format, &limits);
+        Ok(self.workers.work(sent, work).await??)
     }
 
     /// The channel of a data source, opened at its first event and again when its definition
@@ -250,16 +251,28 @@ impl Ingest {
     }
 }
 
-/// Does the work on a body of so many bytes: a long one on a thread that may be busy for a while.
-async fn beside<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, IngestError> {
-    if bytes <= INLINE_BYTES {
-        return Ok(work());
+/// Threads that work on long bodies: as many at once as the machine has processors. More would not be
+/// faster, and each keeps memory of its own.
+struct Workers(Semaphore);
+
+impl Workers {
+    fn new() -> Self {
+        Self(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get)))
     }
-    // The work does not panic; a runtime that is going down cancels it.
-    tokio::task::spawn_blocking(work).await.map_err(|_| IngestError::Stopping)
+
+    /// Does the work on a body of so many bytes: a long one on a thread that may be busy for a while.
+    async fn work<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IngestError> {
+        if bytes <= INLINE_BYTES {
+            return Ok(work());
+        }
+        // The work does not panic; a runtime that is going down cancels it.
+        let _place = self.0.acquire().await.map_err(|_| IngestError::Stopping)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| IngestError::Stopping)
+    }
 }
 
 /// Rows that the engine refused have gone to the quarantine.

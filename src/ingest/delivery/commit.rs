@@ -204,22 +204,32 @@ impl Committer {
         evaluate(&self.tables, plan, (rows, content.quarantine_count())).await
     }
 
-    /// Puts what has not been seen, table by table.
+    /// Puts what has not been seen, into all tables side by side: each has heights of its own. Every put
+    /// comes to its end, whatever becomes of the others.
     async fn put_all(&self, prepared: &Prepared, content: &Content, seen: &Seen) -> Result<(), Undone> {
-        for (table, source) in &prepared.puts {
+        let puts = prepared.puts.iter().map(async |(table, source)| {
             let seen = seen.get(table).filter(|partitions| !partitions.is_empty());
-            match (source, seen) {
-                (Source::Block(place), _) => {
-                    let block = content.rows.iter().chain(&content.quarantine).nth(*place);
-                    if let Some(merged) = block {
-                        self.tables.insert_block(table, &merged.block).await?;
-                    }
-                }
-                (Source::Stage, None) => self.tables.put_stage(table, prepared.anchor.as_ref()).await?,
-                (Source::Stage, Some(seen)) => {
-                    self.tables.put_rest(table, prepared.anchor.as_ref(), seen).await?;
+            self.put((table, source), (prepared, content), seen).await
+        });
+        futures_util::future::join_all(puts).await.into_iter().collect()
+    }
+
+    async fn put(
+        &self,
+        (table, source): (&TableKey, &Source),
+        (prepared, content): (&Prepared, &Content),
+        seen: Option<&BTreeSet<String>>,
+    ) -> Result<(), Undone> {
+        let anchor = prepared.anchor.as_ref();
+        match (source, seen) {
+            (Source::Block(place), _) => {
+                let block = content.rows.iter().chain(&content.quarantine).nth(*place);
+                if let Some(merged) = block {
+                    self.tables.insert_block(table, &merged.block).await?;
                 }
             }
+            (Source::Stage, None) => self.tables.put_stage(table, anchor).await?,
+            (Source::Stage, Some(seen)) => self.tables.put_rest(table, anchor, seen).await?,
         }
         Ok(())
     }

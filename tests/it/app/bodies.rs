@@ -192,3 +192,47 @@ async fn a_client_that_leaves_in_the_middle_of_its_body_leaves_no_rows() {
     assert_eq!(app.admin().append("hits", "{\"id\":3}").await, (1, 0));
     assert_eq!(app.query_engine("SELECT id FROM hits").await, [serde_json::json!({"id": 3})]);
 }
+
+/// A zstd frame that may be skipped.
+fn skippable(bytes: usize) -> Vec<u8> {
+    let length = u32::try_from(bytes).unwrap().to_le_bytes();
+    [[0x50, 0x2a, 0x4d, 0x18].as_slice(), &length, &vec![0; bytes]].concat()
+}
+
+#[tokio::test]
+async fn frames_of_zstd_that_may_be_skipped_are_skipped() {
+    let app = TestApp::start(&project()).await;
+    let event = zstd::encode_all(b"{\"id\":1}\n".as_slice(), 1).unwrap();
+    for skipped in [skippable(8_000_000), skippable(0).repeat(100_000)] {
+        let body = [skipped, event.clone()].concat();
+        assert_eq!(post_encoded(&app, "zstd", body).await.counts(), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_zstd_window_beyond_all_reason_is_refused() {
+    let app = TestApp::start(&project()).await;
+    // The head of a frame with a window of 2 GiB.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00];
+    let error = post_encoded(&app, "zstd", frame.to_vec()).await.error(400);
+    assert!(error.contains("body cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn events_that_are_meant_to_hurt_go_to_quarantine() {
+    let app = TestApp::start(&project()).await;
+    let nested = |levels: usize| format!("{{\"id\":1,\"x\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+    let keys: Vec<String> = (0..80_000).map(|key| format!("\"{key}\":1,")).collect();
+    let hurting = [
+        nested(480_000),
+        "[".repeat(990_000),
+        format!("{{{}\"id\":1}}", keys.concat()),
+        format!("{{\"id\":{}}}", "9".repeat(990_000)),
+        format!("{{\"id\":\"{}\"}}", "\\u0031".repeat(160_000)),
+        format!("{{\"id\":1,\"x\":\"{}", "\\".repeat(990_000)),
+    ];
+    for event in hurting {
+        let body = format!("{{\"id\":1}}\n{event}\n");
+        assert_eq!(app.admin().append("hits", body).await, (1, 1), "{}", &event[..20]);
+    }
+}
