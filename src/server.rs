@@ -15,7 +15,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,13 +28,37 @@ use places::{Place, Places};
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_BYTES: u64 = 256 << 20;
 
+/// Connections that the kernel keeps until they are accepted, as far as it allows so many. A client beyond
+/// them is not refused: it tries again after a second, and its user waits.
+const BACKLOG: u32 = 4096;
+
 /// Binds the address of the settings; the error names it and the way out.
 pub async fn bind(settings: &config::Server) -> Result<TcpListener, BindError> {
     let address = format!("{}:{}", settings.host, settings.port);
-    TcpListener::bind((settings.host.as_str(), settings.port)).await.map_err(|reason| match reason.kind() {
+    listen(&settings.host, settings.port).await.map_err(|reason| match reason.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken { address, port: settings.port },
         _ => BindError::Refused { address, reason },
     })
+}
+
+/// Listens on the first address of a host that can be had.
+async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut refused = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port that a server has just left may be taken again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Why the server cannot listen.
@@ -160,4 +184,29 @@ async fn linger(mut stream: TcpStream) {
     let mut rest = stream.take(LINGER_BYTES);
     let mut nowhere = tokio::io::sink();
     let _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut nowhere)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_in_the_kernel_and_not_for_a_second_try() {
+        let listener = listen("127.0.0.1", 0).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        // Nobody accepts, and a second try comes after a second.
+        for number in 0..500 {
+            let connect = tokio::time::timeout(Duration::from_millis(900), TcpStream::connect(address));
+            let connected = connect.await.unwrap_or_else(|_| panic!("connection {number} was not taken"));
+            waiting.push(connected.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_is_taken_once() {
+        let listener = listen("127.0.0.1", 0).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(listen("127.0.0.1", port).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::bare::Bare;
 use super::client::{Client, Place};
 use super::process::{Project, Server};
+use super::script::Script;
 use super::straight::{Inserts, Straight};
 use super::table::{COLUMNS, count, data_source, lines, settle, wait_for};
 use super::{in_turn, median, median_of, verdict};
@@ -273,6 +274,29 @@ fn compare_tables(ours: &Ours) {
     );
 }
 
+/// The same requests at a script of `FastAPI` and chdb, which keeps nothing before it answers but what the
+/// engine keeps.
+fn compare_with_a_script(ours: &Ours) {
+    let Some(script) = Script::start(COLUMNS, "id") else {
+        println!("(h) not compared with a script: it wants `pip install fastapi uvicorn chdb`");
+        return;
+    };
+    let body = lines(ROWS);
+    let place = script.place(&ours.server.events("name=events", &body));
+    let requests = REQUESTS / 10;
+    let turn = || {
+        settle(|| script.cpu());
+        let cpu = script.cpu();
+        let seconds = send(std::slice::from_ref(&place), CONNECTIONS, requests);
+        settle(|| script.cpu());
+        Turn::of(requests * ROWS, seconds, script.cpu() - cpu)
+    };
+    let medians = medians(&mut [&mut || ours.turn(&body), &mut || turn()]);
+    let [here, there] = medians[..] else { return };
+    show("(h) the same at a script of FastAPI and chdb", there);
+    println!("(h) {:.1} times the script's events/s", here.events_per_second / there.events_per_second);
+}
+
 fn show_memory(ours: &Ours, when: &str) {
     println!(
         "(g) memory {when}: server {} MB (at most {} so far), engine {} MB",
@@ -291,6 +315,7 @@ pub(super) fn run() {
     compare_single_events(&ours);
     compare_waits(&ours);
     compare_tables(&ours);
+    compare_with_a_script(&ours);
     settle(|| ours.server.cpu());
     show_memory(&ours, "after all, at rest");
 }

@@ -11,6 +11,7 @@ mod endurance;
 mod ingest;
 mod process;
 mod reading;
+mod script;
 mod straight;
 mod table;
 

@@ -33,6 +33,9 @@ pub struct Ingest {
     /// Bytes that close a batch.
     #[serde(deserialize_with = "units::count")]
     pub batch_bytes: NonZeroUsize,
+    /// Batches that are on their way into tables at once.
+    #[serde(deserialize_with = "units::count")]
+    pub concurrent_batches: NonZeroUsize,
     /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,

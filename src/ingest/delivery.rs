@@ -33,6 +33,7 @@ mod populate;
 mod record;
 mod recovery;
 mod tables;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,7 @@ use locks::Locks;
 use plan::Plans;
 use record::FrozenPlan;
 use tables::Tables;
+use turns::Turns;
 
 pub(super) use feed::Stored;
 pub use journal::Journal;
@@ -72,6 +74,7 @@ const STORED_PAUSE: Duration = Duration::from_millis(20);
 struct Shared {
     committer: Committer,
     limits: BatchLimits,
+    turns: Turns,
     max_age: Duration,
     is_remote: bool,
     database: String,
@@ -125,6 +128,7 @@ impl Delivery {
         let shared = Shared {
             committer,
             limits,
+            turns: Turns::new(settings.ingest.concurrent_batches.get()),
             max_age: settings.wal.max_age,
             is_remote,
             database: database.to_owned(),

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_ENCODING;
+use hyper::header::{CONTENT_ENCODING, HeaderValue};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio_util::io::StreamReader;
@@ -29,7 +29,7 @@ pub(super) enum Packing {
 impl Packing {
     /// By the head of the request.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Ok(Self::Plain),
             Some(b"zstd") => Ok(Self::Zstd),
             Some(_) => Err(Refusal::bad("data are taken plain or with zstd")),

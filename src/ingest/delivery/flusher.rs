@@ -36,6 +36,8 @@ pub(super) struct Flusher {
 #[derive(Default)]
 struct Attempt {
     requests: Vec<Loaded>,
+    /// Their rows, where they have been read and not used.
+    payloads: Vec<Payload>,
     /// Since when the engine has lacked the means for them.
     lacking: Option<Instant>,
     /// Why none of their rows is taken any more.
@@ -48,9 +50,26 @@ impl Attempt {
     }
 
     /// The later half stays below the earlier one on the stack.
-    fn halves(mut self) -> [Self; 2] {
-        let later = self.requests.split_off(self.requests.len() / 2);
-        [Self::of(later), Self::of(self.requests)]
+    fn halves(self) -> [Self; 2] {
+        let half = self.requests.len() / 2;
+        self.split(half)
+    }
+
+    /// The first so many requests, above the others.
+    fn split(mut self, requests: usize) -> [Self; 2] {
+        let later = self.requests.split_off(requests);
+        let payloads = self.payloads.split_off(requests.min(self.payloads.len()));
+        [Self { payloads, ..Self::of(later) }, Self { payloads: self.payloads, ..Self::of(self.requests) }]
+    }
+
+    /// How many of the requests make a batch of at most so many rows, one at least.
+    fn fitting(&self, limit: usize) -> usize {
+        let mut rows = 0;
+        let fits = |payload: &&Payload| {
+            rows += payload.row_count();
+            rows <= limit
+        };
+        self.payloads.iter().take_while(fits).count().max(1)
     }
 
     /// Gives up on rows that the engine has lacked the means for all the time.
@@ -79,8 +98,9 @@ impl Flusher {
 
     /// Flushes everything that waits now.
     async fn flush_all(&self) {
-        self.feed.begin();
         loop {
+            let _turn = self.shared.turns.next().await;
+            self.feed.begin();
             let requests = self.next();
             if requests.is_empty() {
                 return;
@@ -112,22 +132,20 @@ impl Flusher {
         let mut open = vec![Attempt::of(requests)];
         let mut pause = Pause::new();
         let mut failures = 0;
-        while let Some(attempt) = open.pop() {
-            let payloads = match self.payloads(&attempt.requests).await {
-                Ok(payloads) => payloads,
-                Err(error) => {
-                    tracing::error!(source = self.source, %error, "the log cannot be read: rows wait");
-                    open.push(attempt);
-                    pause.wait().await;
-                    continue;
-                }
-            };
-            let rows: usize =
-                payloads.iter().flat_map(|payload| &payload.rows).map(crate::ingest::Block::rows).sum();
-            if rows > self.shared.limits.rows && attempt.requests.len() > 1 {
-                open.extend(attempt.halves());
+        while let Some(mut attempt) = open.pop() {
+            if let Err(error) = self.load(&mut attempt).await {
+                tracing::error!(source = self.source, %error, "the log cannot be read: rows wait");
+                open.push(attempt);
+                pause.wait().await;
                 continue;
             }
+            let fitting = attempt.fitting(self.shared.limits.rows);
+            if fitting < attempt.requests.len() {
+                open.extend(attempt.split(fitting));
+                continue;
+            }
+            let payloads = std::mem::take(&mut attempt.payloads);
+            let rows: usize = payloads.iter().map(Payload::row_count).sum();
             let began = Instant::now();
             match self.commit(&attempt, payloads).await {
                 Ok(refusals) => {
@@ -165,12 +183,14 @@ impl Flusher {
         self.shared.committer.commit((id, last.waiting.sequence), &plan, &content).await
     }
 
-    async fn payloads(&self, requests: &[Loaded]) -> std::io::Result<Vec<Payload>> {
-        self.shared
-            .payloads(requests.iter().map(|loaded| {
-                (loaded.waiting, loaded.held.payload.as_ref().map(|(payload, _)| payload.clone()))
-            }))
-            .await
+    /// Reads the rows of requests that have not been read yet.
+    async fn load(&self, attempt: &mut Attempt) -> std::io::Result<()> {
+        if attempt.payloads.is_empty() {
+            let held = |loaded: &Loaded| loaded.held.payload.as_ref().map(|(payload, _)| payload.clone());
+            let requests = attempt.requests.iter().map(|loaded| (loaded.waiting, held(loaded)));
+            attempt.payloads = self.shared.payloads(requests).await?;
+        }
+        Ok(())
     }
 }
 

@@ -33,6 +33,13 @@ pub(super) struct Payload {
     pub(super) arrival: u32,
 }
 
+impl Payload {
+    /// The number of rows for the data source.
+    pub(super) fn row_count(&self) -> usize {
+        self.rows.iter().map(Block::rows).sum()
+    }
+}
+
 /// Encodes what was decoded from a request that arrived at this time.
 pub(super) fn encode(body: &DecodedBody, arrival_milliseconds: u64, signed: Option<Signed>) -> Bytes {
     let bytes: usize = body.blocks.iter().chain(&body.quarantine).map(Block::bytes).sum();
