@@ -47,8 +47,10 @@ async fn compressed_bodies_are_unpacked() {
     }
 }
 
+type Packer = fn(&[u8]) -> Vec<u8>;
+
 /// A packer of each kind.
-const PACKERS: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+const PACKERS: [(&str, Packer); 3] =
     [("gzip", gzip), ("deflate", zlib), ("zstd", |bytes| zstd::encode_all(bytes, 3).unwrap())];
 
 #[tokio::test]
