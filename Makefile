@@ -37,7 +37,7 @@ lint: ## format, clippy, documentation, scripts, Dockerfile, docker-compose.yml
 	cargo check --manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked --no-default-features
 	tools/lint.sh
 
-bench: ## what the language, the endpoints and delivery cost, beside work that everybody knows
+bench: ## what the language, the endpoints, the way in and delivery cost, beside work that everybody knows
 	cargo bench --bench language
 	$(WITH_ENGINE) && cargo bench --bench server
 

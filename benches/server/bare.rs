@@ -49,8 +49,7 @@ impl Bare {
 
     /// The request that Roost gets, for this server.
     pub(crate) fn place(&self, request: &Place) -> Place {
-        let (Place::Tcp { request, .. } | Place::Socket { request, .. }) = request;
-        Place::Tcp { port: self.port, request: request.clone() }
+        request.at(self.port)
     }
 }
 

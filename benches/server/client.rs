@@ -14,6 +14,14 @@ pub(crate) enum Place {
     Socket { path: PathBuf, request: Vec<u8> },
 }
 
+impl Place {
+    /// The same request for a server on another port.
+    pub(crate) fn at(&self, port: u16) -> Self {
+        let (Self::Tcp { request, .. } | Self::Socket { request, .. }) = self;
+        Self::Tcp { port, request: request.clone() }
+    }
+}
+
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 

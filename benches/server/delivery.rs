@@ -6,17 +6,15 @@
 //! * how fast the log drains once the engine is back, beside how fast it was filled;
 //! * a start with a gigabyte in the log.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::acknowledgement;
 use super::client::Client;
 use super::process::{Project, Server};
 use super::table::{COLUMNS, count, data_source, lines, settle, wait_for};
-use super::{in_turn, median_of, verdict};
+use super::{in_turn, verdict};
 
 /// Targets with their engines and queries over `{}`.
 const VIEWS: [(&str, &str, &str, &str); 3] = [
@@ -116,28 +114,6 @@ fn compare_batches() {
     }
 }
 
-fn compare_acknowledgement(server: &Server) {
-    let event = lines(1);
-    let mut client = Client::connect(&server.events("name=bare", &event));
-    let mut file = File::create(server.data().join("bare.bytes")).unwrap();
-    file.write_all(&vec![0; 64 << 20]).unwrap();
-    file.sync_all().unwrap();
-    let mut offset = 0;
-    let sync = || {
-        median_of(200, || {
-            file.write_all_at(event.as_bytes(), offset).unwrap();
-            file.sync_data().unwrap();
-            offset += event.len() as u64;
-        })
-    };
-    let (ours, theirs) = in_turn(|| median_of(200, || assert!(client.call() > 0)), sync);
-    let added = ours - theirs;
-    println!(
-        "the acknowledgement of one event: p50 {ours:.3} ms, one fdatasync of the same bytes {theirs:.3}: {added:.3} ms added, at most 0.5 aimed at: {}",
-        verdict(added <= 0.5)
-    );
-}
-
 /// What is sent with the engine at work, and what the log gives back of the same when it returns.
 fn compare_drain(server: &Server, database: &str) {
     let (table, requests, rows) = (format!("{database}.bare"), 400_u64, 1_000);
@@ -194,7 +170,7 @@ pub(super) fn run() {
     compare_batches();
     let mut server = Server::start(&project());
     let database = server.database();
-    compare_acknowledgement(&server);
+    acknowledgement::compare(&server, "bare");
     compare_drain(&server, &database);
     start_with_a_full_log(&mut server, &database);
 }

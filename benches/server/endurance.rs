@@ -38,21 +38,23 @@ fn p99(mut times: Vec<Duration>) -> f64 {
     times[times.len() * 99 / 100].as_secs_f64() * 1_000.0
 }
 
+/// The times of calls on one connection, with pauses between them.
+fn calls(place: &Place, time: Duration, pause: Duration) -> Vec<Duration> {
+    let (mut client, until) = (Client::connect(place), Instant::now() + time);
+    let mut times = Vec::new();
+    while Instant::now() < until {
+        let began = Instant::now();
+        client.call();
+        times.push(began.elapsed());
+        std::thread::sleep(pause);
+    }
+    times
+}
+
 /// The times of single events on some connections, one every few milliseconds on each.
 fn busy(place: &Place, time: Duration) -> Vec<Duration> {
-    let until = Instant::now() + time;
-    let client = || {
-        let mut client = Client::connect(place);
-        let mut times = Vec::new();
-        while Instant::now() < until {
-            let began = Instant::now();
-            client.call();
-            times.push(began.elapsed());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        times
-    };
     std::thread::scope(|scope| {
+        let client = || calls(place, time, Duration::from_millis(5));
         let clients: Vec<_> = (0..BUSY).map(|_| scope.spawn(client)).collect();
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     })
@@ -265,17 +267,7 @@ fn compare_overload() {
         Server::start_with(&project(), &[("ROOST__INGEST__REQUESTS_PER_SECOND", &TAKEN.to_string())]);
     let table = format!("{}.events", server.database());
     let (hot, quiet) = (server.events("name=events", &lines(1_000)), server.events("name=quiet", &lines(1)));
-    let quietly = |time: Duration| {
-        let (mut client, until) = (Client::connect(&quiet), Instant::now() + time);
-        let mut times = Vec::new();
-        while Instant::now() < until {
-            let began = Instant::now();
-            client.call();
-            times.push(began.elapsed());
-            std::thread::sleep(Duration::from_millis(40));
-        }
-        p99(times)
-    };
+    let quietly = |time| p99(calls(&quiet, time, Duration::from_millis(40)));
     // As much as it takes, and then ten times as much: what is more is refused, and what is taken costs the same.
     let beside = |sent: u32, time: Duration| {
         let until = Instant::now() + time;

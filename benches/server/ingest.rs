@@ -2,11 +2,9 @@
 //! same with bad rows and over many tables, single events beside a server that does nothing, waits, and
 //! memory. Both sides take turns on the same file system, with merges on and at rest before each turn.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
+use super::acknowledgement;
 use super::bare::Bare;
 use super::client::{Client, Place};
 use super::process::{Project, Server};
@@ -202,32 +200,11 @@ fn compare_single_events(ours: &Ours) {
 }
 
 fn syncs_per_second(ours: &Ours, event: &str) -> f64 {
-    1_000.0 / bare_sync(&ours.server, event)
-}
-
-/// Milliseconds of one `fdatasync` behind the bytes of an event.
-fn bare_sync(server: &Server, event: &str) -> f64 {
-    let mut file = File::create(server.data().join("bare.bytes")).unwrap();
-    file.write_all(&vec![0; 16 << 20]).unwrap();
-    file.sync_all().unwrap();
-    let mut offset = 0;
-    median_of(200, || {
-        file.write_all_at(event.as_bytes(), offset).unwrap();
-        file.sync_data().unwrap();
-        offset += event.len() as u64;
-    })
+    1_000.0 / acknowledgement::bare_sync(&ours.server, event)
 }
 
 fn compare_waits(ours: &Ours) {
     let event = lines(1);
-    let mut here = Client::connect(&ours.server.events("name=events", &event));
-    let (acknowledged, sync) =
-        in_turn(|| median_of(200, || assert!(here.call() > 0)), || bare_sync(&ours.server, &event));
-    let added = acknowledged - sync;
-    println!(
-        "(d) acknowledgement: p50 {acknowledged:.3} ms, one fdatasync {sync:.3}: {added:.3} ms added, at most 0.5 aimed at: {}",
-        verdict(added <= 0.5)
-    );
     let table = ours.table("events");
     let block = ours.server.block(&format!("SELECT * FROM {table} LIMIT 1"));
     let mut waiting = Client::connect(&ours.server.events("name=events&wait=true", &event));
@@ -314,6 +291,7 @@ pub(super) fn run() {
     compare_with_the_engine(&ours);
     show_memory(&ours, "after some millions");
     compare_single_events(&ours);
+    acknowledgement::compare(&ours.server, "events");
     compare_waits(&ours);
     compare_tables(&ours);
     compare_with_a_script(&ours);

@@ -1,9 +1,10 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes half an hour.
+//! runs everything, `-- reading`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
 
+mod acknowledgement;
 mod bare;
 mod client;
 mod delivery;

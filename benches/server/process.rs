@@ -86,18 +86,18 @@ impl Server {
 
     /// A request that posts events.
     pub(crate) fn events(&self, query: &str, body: &str) -> Place {
-        let (token, length) = (&self.token, body.len());
-        let request = format!(
-            "POST /v0/events?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        Place::Tcp { port: self.port, request: request.into_bytes() }
+        self.post(query, "", body.as_bytes())
     }
 
     /// The same with a packed body.
     pub(crate) fn events_packed(&self, query: &str, encoding: &str, body: &[u8]) -> Place {
+        self.post(query, &format!("Content-Encoding: {encoding}\r\n"), body)
+    }
+
+    fn post(&self, query: &str, headers: &str, body: &[u8]) -> Place {
         let (token, length) = (&self.token, body.len());
         let head = format!(
-            "POST /v0/events?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+            "POST /v0/events?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{headers}Content-Length: {length}\r\n\r\n"
         );
         Place::Tcp { port: self.port, request: [head.as_bytes(), body].concat() }
     }

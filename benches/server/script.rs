@@ -38,8 +38,7 @@ impl Script {
 
     /// The request that Roost gets, for this server.
     pub(crate) fn place(&self, request: &Place) -> Place {
-        let (Place::Tcp { request, .. } | Place::Socket { request, .. }) = request;
-        Place::Tcp { port: self.port, request: request.clone() }
+        request.at(self.port)
     }
 
     /// Seconds of CPU that it has used.

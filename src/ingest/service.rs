@@ -253,11 +253,12 @@ impl Ingest {
 
 /// Threads that work on long bodies: as many at once as the machine has processors. More would not be
 /// faster, and each keeps memory of its own.
-struct Workers(Semaphore);
+struct Workers(Arc<Semaphore>);
 
 impl Workers {
     fn new() -> Self {
-        Self(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get)))
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self(Arc::new(Semaphore::new(processors)))
     }
 
     /// Does the work on a body of so many bytes: a long one on a thread that may be busy for a while.
@@ -269,8 +270,14 @@ impl Workers {
         if bytes <= INLINE_BYTES {
             return Ok(work());
         }
+        let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| IngestError::Stopping)?;
+        // The place goes with the work, which goes on where its client has left.
+        let work = move || {
+            let done = work();
+            drop(place);
+            done
+        };
         // The work does not panic; a runtime that is going down cancels it.
-        let _place = self.0.acquire().await.map_err(|_| IngestError::Stopping)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| IngestError::Stopping)
     }
 }

@@ -228,3 +228,62 @@ fn tell(requests: Vec<Loaded>, refusals: &Refusals) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::fixtures::column;
+    use crate::ingest::wal::{Place, Sequence};
+    use crate::ingest::{BodyFormat, Limits, RowPlan};
+
+    /// A request with so many rows.
+    fn request(number: u64, rows: usize) -> (Loaded, Payload) {
+        let plan = RowPlan::new(&[column("a | UInt8 | $.a")]).unwrap();
+        let body = "{\"a\":1}\n".repeat(rows);
+        let body = plan.decode(body.as_bytes(), BodyFormat::Ndjson, &Limits::default()).unwrap();
+        let payload = payload::decode(&payload::encode(&body, 0, None)).unwrap();
+        let (sequence, place) = (Sequence::new(number), Place::default());
+        let waiting = Waiting { sequence, place, bytes: rows, arrival: 0 };
+        (Loaded { waiting, held: Held::default() }, payload)
+    }
+
+    fn attempt(rows: &[usize]) -> Attempt {
+        let requests = (1..).zip(rows).map(|(number, rows)| request(number, *rows));
+        let (requests, payloads) = requests.unzip();
+        Attempt { payloads, ..Attempt::of(requests) }
+    }
+
+    /// The rows of the batches that an attempt is split into.
+    fn batches(rows: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        let (mut open, mut batches) = (vec![attempt(rows)], Vec::new());
+        while let Some(attempt) = open.pop() {
+            let fitting = attempt.fitting(limit);
+            if fitting < attempt.requests.len() {
+                open.extend(attempt.split(fitting));
+                continue;
+            }
+            assert_eq!(attempt.requests.len(), attempt.payloads.len(), "nothing is read twice");
+            batches.push(attempt.payloads.iter().map(Payload::row_count).collect());
+        }
+        batches
+    }
+
+    #[test]
+    fn a_backlog_is_split_where_a_batch_is_full_and_stays_in_order() {
+        assert_eq!(batches(&[60, 40, 1, 99, 100, 30], 100), [vec![60, 40], vec![1, 99], vec![100], vec![30]]);
+        assert_eq!(batches(&[60, 50, 50], 100), [vec![60], vec![50, 50]]);
+    }
+
+    #[test]
+    fn a_request_beyond_the_limit_is_a_batch_of_its_own() {
+        assert_eq!(batches(&[101, 5, 300, 7], 100), [vec![101], vec![5], vec![300], vec![7]]);
+    }
+
+    #[test]
+    fn halves_keep_the_order() {
+        let [later, earlier] = attempt(&[1, 2, 3]).halves();
+        let numbers = |attempt: &Attempt| attempt.payloads.iter().map(Payload::row_count).collect::<Vec<_>>();
+        assert_eq!((numbers(&earlier), numbers(&later)), (vec![1], vec![2, 3]));
+        assert_eq!((earlier.requests.len(), later.requests.len()), (1, 2));
+    }
+}

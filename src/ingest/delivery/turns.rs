@@ -2,7 +2,7 @@
 //!
 //! While a batch waits for its turn, more rows join it: the more data sources are busy, the larger
 //! their batches, and the fewer parts the engine has to make and merge. Turns are given in the order in
-//! which they were asked for, one batch each, so that a busy data source never stands before a quiet
+//! which they were asked for, for what one batch may hold in bytes, so that a busy data source never stands before a quiet
 //! one twice.
 
 use std::time::Duration;
