@@ -57,7 +57,12 @@ struct Program {
     body: Body,
     scope: Scope,
     inventory: Inventory,
+    /// Whether it mentions [`CLOCK_PARAMETER`].
+    reads_clock: bool,
 }
+
+/// The parameter that holds the present time where it is not sent. Whoever wants it has to write it.
+const CLOCK_PARAMETER: &str = "job_timestamp";
 
 /// What kind of text the SQL is.
 #[derive(Debug)]
@@ -101,6 +106,7 @@ impl Template {
                 body: Body::new(),
                 scope: Scope::default(),
                 inventory: Inventory::default(),
+                reads_clock: false,
             };
             return Ok(Self { program: Arc::new(program) });
         };
@@ -108,8 +114,19 @@ impl Template {
         let parsed = parser::parse(body, offset)?;
         let scope = Scope::of(&parsed.body);
         let inventory = Inventory::new(parsed.scans)?;
-        let program = Program { source: Source::Templated(sql.len()), body: parsed.body, scope, inventory };
+        let program = Program {
+            source: Source::Templated(sql.len()),
+            body: parsed.body,
+            scope,
+            inventory,
+            reads_clock: body.contains(CLOCK_PARAMETER),
+        };
         Ok(Self { program: Arc::new(program) })
+    }
+
+    /// True for a template that may look at the clock: what it says can be another text a second later.
+    pub fn reads_clock(&self) -> bool {
+        self.program.reads_clock
     }
 
     /// True for SQL that is a template.

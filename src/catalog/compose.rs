@@ -10,10 +10,11 @@
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::{Access, Node, Pipe, ResourceName, Workspace};
 use crate::sql::compose::{self, ComposeError, PhysicalName, Rules};
-use crate::sql::gate::{Author, Gate, Purpose};
+use crate::sql::gate::{Author, Constancy, Gate, Purpose};
 use crate::template::{Arguments, Environment, Mode, Template, TemplateError};
 
 pub use crate::sql::statement::Kind;
@@ -33,6 +34,13 @@ pub struct Composed {
     pub settings: BTreeMap<String, String>,
     /// The tables that it reads.
     pub tables: BTreeSet<PhysicalName>,
+    /// Whether it has the same result as long as the tables are the same.
+    pub constancy: Constancy,
+    /// How long a result may be kept that depends on more than the tables: `cache_ttl` of a template on
+    /// the way, the shortest of several.
+    pub cache_ttl: Option<Duration>,
+    /// Whether the same arguments give the same SQL.
+    pub rendering: Constancy,
 }
 
 /// A text of the caller's own, composed.
@@ -158,7 +166,9 @@ impl Workspace {
         }
         let composed = composed.map_err(Box::new)?;
         let (kind, format) = (composed.kind, composed.format.map(|format| format.name));
-        let composed = Composed { sql: composed.sql, settings: names.settings, tables: composed.tables };
+        let Names { settings, cache_ttl, rendering, .. } = names;
+        let compose::Composed { sql, tables, constancy, .. } = composed;
+        let composed = Composed { sql, settings, tables, constancy, cache_ttl, rendering };
         Ok(ComposedText { composed, kind, format })
     }
 }

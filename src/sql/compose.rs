@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use super::error::{Situation, SqlError};
 use super::filter::RowFilter;
-use super::gate::{Author, Gate};
+use super::gate::{Author, Constancy, Gate};
 use super::quote;
 use super::scan::{Alias, Place, TableName, TableReference};
 use super::statement::{Format, Kind, Statement};
@@ -91,6 +91,8 @@ pub struct Composed {
     pub format: Option<Format>,
     /// The physical tables it reads.
     pub tables: BTreeSet<PhysicalName>,
+    /// Whether it has the same result as long as the tables are the same.
+    pub constancy: Constancy,
 }
 
 /// A problem in one of the texts.
@@ -112,12 +114,19 @@ pub fn compose<R: Resolver>(
     resolver: &mut R,
     rules: Rules,
 ) -> Result<Composed, ComposeError> {
-    let mut composer =
-        Composer { resolver, rules, chain: Vec::new(), done: HashMap::new(), tables: BTreeSet::new() };
+    let mut composer = Composer {
+        resolver,
+        rules,
+        chain: Vec::new(),
+        done: HashMap::new(),
+        tables: BTreeSet::new(),
+        constancy: Constancy::Constant,
+    };
     let statement = composer.checked(text, rules.gate)?;
     let sql = composer.spliced(text, &statement, scope)?;
     let format = statement.format().cloned();
-    Ok(Composed { sql, kind: statement.kind(), format, tables: composer.tables })
+    let Composer { tables, constancy, .. } = composer;
+    Ok(Composed { sql, kind: statement.kind(), format, tables, constancy })
 }
 
 struct Composer<'r, R> {
@@ -128,15 +137,21 @@ struct Composer<'r, R> {
     /// Composed texts by identity: a query that is read often is composed once.
     done: HashMap<String, Rc<str>>,
     tables: BTreeSet<PhysicalName>,
+    constancy: Constancy,
 }
 
 impl<R: Resolver> Composer<'_, R> {
-    fn checked<'a>(&self, text: &'a str, gate: Gate) -> Result<Statement<'a>, ComposeError> {
+    fn checked<'a>(&mut self, text: &'a str, gate: Gate) -> Result<Statement<'a>, ComposeError> {
         let statement = Statement::parse(text).map_err(|error| self.inside(error))?;
-        match gate.problems(&statement).into_iter().next() {
-            Some(problem) => Err(self.inside(problem)),
-            None => Ok(statement),
+        if let Some(problem) = gate.problems(&statement).into_iter().next() {
+            return Err(self.inside(problem));
         }
+        self.note(Constancy::of(statement.functions(), statement.table_functions()));
+        Ok(statement)
+    }
+
+    fn note(&mut self, constancy: Constancy) {
+        self.constancy = self.constancy.and(constancy);
     }
 
     fn inside(&self, error: SqlError) -> ComposeError {
@@ -195,6 +210,7 @@ impl<R: Resolver> Composer<'_, R> {
             Resolution::Query(query) => Ok((self.query_in_place(reference, query)?, None)),
             Resolution::Table(table) => {
                 let replaced = table_in_place(text, reference, &table).map_err(|error| self.inside(error))?;
+                self.note(table.filter.as_ref().map_or(Constancy::Constant, RowFilter::constancy));
                 self.tables.insert(table.name);
                 Ok(replaced)
             }

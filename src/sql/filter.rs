@@ -1,7 +1,7 @@
 //! Row filters: conditions that are added to every read of a table.
 
 use super::error::{Situation, SqlError};
-use super::gate::functions;
+use super::gate::{Constancy, functions};
 use super::quote;
 use super::scan::Scanner;
 use crate::syntax::Span;
@@ -14,6 +14,7 @@ use crate::syntax::Span;
 pub struct RowFilter {
     text: String,
     columns: Vec<String>,
+    constancy: Constancy,
 }
 
 impl RowFilter {
@@ -36,8 +37,9 @@ impl RowFilter {
         if let Some(problem) = scan.functions.iter().find_map(functions::problem) {
             return Err(problem);
         }
+        let constancy = Constancy::of(&scan.functions, &[]);
         let columns = scan.names.iter().filter_map(|span| quote::unquoted_name(span.of(text))).collect();
-        Ok(Self { text: body.of(text).to_owned(), columns })
+        Ok(Self { text: body.of(text).to_owned(), columns, constancy })
     }
 
     /// The columns it needs, unquoted, in the order of the text.
@@ -50,7 +52,13 @@ impl RowFilter {
     pub fn and(mut self, other: Self) -> Self {
         self.text = format!("({}) AND ({})", self.text, other.text);
         self.columns.extend(other.columns);
+        self.constancy = self.constancy.and(other.constancy);
         self
+    }
+
+    /// Whether it lets the same rows through at any time.
+    pub fn constancy(&self) -> Constancy {
+        self.constancy
     }
 
     /// The condition.

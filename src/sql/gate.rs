@@ -10,6 +10,9 @@ use super::statement::Statement;
 
 pub mod functions;
 pub mod table_functions;
+pub mod varying;
+
+pub use varying::Constancy;
 
 /// What is allowed in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

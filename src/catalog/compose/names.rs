@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Caller, NodeError, SUBJECT_NAME};
 use crate::catalog::{DataSource, Node, Pipe, ResourceName, Workspace};
 use crate::schema;
 use crate::sql::RowFilter;
 use crate::sql::compose::{PhysicalName, Query, Resolution, Resolver, Table};
+use crate::sql::gate::Constancy;
 use crate::sql::scan::TableName;
 use crate::template::{Template, TemplateError};
 
@@ -22,6 +24,18 @@ fn of_the_engine(name: &TableName) -> Option<Table> {
     let is_open = name.database.as_deref() == Some("system") && OF_THE_ENGINE.contains(&name.table.as_str());
     let physical = || PhysicalName { database: "system".to_owned(), table: name.table.clone() };
     is_open.then(|| Table { name: physical(), filter: None })
+}
+
+/// The time that `cache_ttl` names: a number of seconds, minutes or hours.
+fn lifetime(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
 }
 
 /// Where a name is read.
@@ -39,13 +53,18 @@ pub(super) struct Names<'a> {
     caller: Caller<'a>,
     /// Engine settings that the templates asked for so far.
     pub(super) settings: BTreeMap<String, String>,
+    /// The shortest `cache_ttl` of the templates so far.
+    pub(super) cache_ttl: Option<Duration>,
+    /// Whether the templates so far look at nothing but their arguments.
+    pub(super) rendering: Constancy,
     /// Why a name that is known could not be resolved.
     pub(super) failure: Option<NodeError>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(workspace: &'a Workspace, caller: Caller<'a>) -> Self {
-        Self { workspace, caller, settings: BTreeMap::new(), failure: None }
+        let (settings, rendering) = (BTreeMap::new(), Constancy::Constant);
+        Self { workspace, caller, settings, cache_ttl: None, rendering, failure: None }
     }
 }
 
@@ -54,6 +73,11 @@ impl Names<'_> {
         let rendered = template.render(self.caller.arguments, self.caller.environment)?;
         if let Some(threads) = rendered.settings.get("max_threads") {
             self.settings.insert("max_threads".to_owned(), threads.to_string());
+        }
+        let time = rendered.settings.get("cache_ttl").and_then(|time| lifetime(time.as_str()?));
+        self.cache_ttl = self.cache_ttl.into_iter().chain(time).min();
+        if template.reads_clock() {
+            self.rendering = Constancy::Varying;
         }
         Ok(rendered.sql)
     }

@@ -73,7 +73,7 @@ pub enum Verdict {
 }
 
 /// The names of a list; lines that begin with `#` are comments.
-fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
+pub(super) fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.lines().filter(|line| !line.starts_with('#'))
 }
 

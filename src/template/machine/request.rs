@@ -1,6 +1,7 @@
 //! What goes into a rendering from a request, and what a request gets to see of a fault.
 
 use super::Machine;
+use crate::template::CLOCK_PARAMETER;
 use crate::template::arguments::{ArgumentValue, Arguments};
 use crate::template::error::TemplateError;
 use crate::template::fault::{Fault, LengthName, Outcome};
@@ -26,9 +27,9 @@ impl Machine<'_> {
             self.set_argument(name.clone(), value);
         }
         if let Some(now) = &self.environment.now
-            && self.argument("job_timestamp").is_none()
+            && self.argument(CLOCK_PARAMETER).is_none()
         {
-            self.set_argument("job_timestamp".into(), Value::text(now.as_str()));
+            self.set_argument(CLOCK_PARAMETER.into(), Value::text(now.as_str()));
         }
         Ok(())
     }

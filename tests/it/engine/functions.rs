@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use roost::sql::gate::functions::{self, Verdict};
-use roost::sql::gate::table_functions;
+use roost::sql::gate::{table_functions, varying};
 
 use super::text;
 use crate::harness::shared_engine;
@@ -43,4 +43,13 @@ async fn every_combinator_of_aggregate_functions_is_taken_off() {
     for combinator in names("SELECT name FROM system.aggregate_function_combinators").await {
         assert_eq!(functions::verdict(&format!("sum{combinator}")), Verdict::Allowed, "{combinator}");
     }
+}
+
+#[tokio::test]
+async fn every_function_that_varies_is_known_to() {
+    let varying = names("SELECT DISTINCT lower(name) FROM system.functions WHERE NOT deterministic").await;
+    let is_callable = |name: &&String| functions::verdict(name) == Verdict::Allowed;
+    let listed: BTreeSet<String> = varying::listed().chain(varying::STEADY).map(str::to_owned).collect();
+    let callable: BTreeSet<String> = varying.iter().filter(is_callable).cloned().collect();
+    assert_eq!(listed, callable, "read what they do and put each into varying_functions.txt or STEADY");
 }
