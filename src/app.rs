@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{AdminToken, Identity, IdentityError, Keyring, KeyringParts, TokenText};
-use crate::catalog::{Catalog, Store};
+use crate::catalog::{Catalog, Store, Versions};
 use crate::clock::Clock;
 use crate::config::{Config, EnginePlace, RemoteEngine};
 use crate::deploy::{self, DeployError, Place};
@@ -34,6 +35,7 @@ pub struct App {
     pub connections: ConnectionMetrics,
     delivery: Arc<Delivery>,
     tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// Why the rooms do not open.
@@ -110,7 +112,11 @@ impl App {
             .await
             .map_err(DeployError::from)?;
         let database = deploy::database(identity.workspace_id());
-        let delivery = Delivery::recover(journal, engine.clone(), settings, &database).await?;
+        let versions = Arc::new(Versions::default());
+        let delivery = {
+            let tables = (engine.clone(), Arc::clone(&versions));
+            Delivery::recover(journal, tables, settings, &database).await?
+        };
         let workspace = {
             let place = Place { engine: &engine, store: &store, delivery: &delivery };
             deploy::load_project(settings, identity.workspace_id(), place).await?
@@ -127,13 +133,16 @@ impl App {
             tasks: tasks.clone(),
         };
         let keyring = Keyring::open(parts, store).await.map_err(DeployError::from)?;
-        let catalog = Arc::new(Catalog::new(workspace));
+        let catalog = Arc::new(Catalog::new(workspace, versions));
         let ingest = Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest);
-        let queries = Queries::new(Arc::clone(&catalog), engine, settings.query.clone(), Clock::System);
+        let queries = Queries::new(Arc::clone(&catalog), engine, settings, Clock::System);
+        let stop = CancellationToken::new();
+        tasks.spawn(queries.follow_merges(stop.clone()));
         let mut metrics = Registry::with_prefix("roost");
         delivery.metrics().register(&mut metrics);
         let connections = ConnectionMetrics::default();
         connections.register(&mut metrics);
+        queries.metrics().register(&mut metrics);
         let rooms = Rooms::new(RoomSet {
             catalog: Arc::clone(&catalog),
             keyring,
@@ -142,14 +151,15 @@ impl App {
             metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),
         });
-        Ok(Self { rooms, catalog, connections, delivery, tasks })
+        Ok(Self { rooms, catalog, connections, delivery, tasks, stop })
     }
 
     /// Waits until every row that was taken is in the engine, for at most the grace: the log keeps
     /// what is left. Call it when no request runs any more.
     pub async fn finish(self, grace: Duration) {
-        let Self { rooms, tasks, delivery, .. } = self;
+        let Self { rooms, tasks, delivery, stop, .. } = self;
         drop(rooms);
+        stop.cancel();
         delivery.finish(grace).await;
         tasks.close();
         tasks.wait().await;

@@ -11,12 +11,14 @@ pub mod model;
 pub mod parameters;
 pub mod scope;
 pub mod store;
+pub mod versions;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 pub use crate::datafile::{NameError, NodeName, ResourceName, TokenName};
+pub use crate::sql::compose::PhysicalName;
 pub use access::Access;
 pub use compose::{Caller, Composed, ComposedText, NodeError, OwnText};
 pub use model::{DataSource, Node, Pipe, ProjectToken, View, Workspace};
@@ -25,16 +27,18 @@ pub use scope::{Scope, ScopeError, ScopeParts};
 pub use store::{
     ResourceKind, ResourceState, Store, StoreError, StoredResource, StoredToken, TokenOrigin, TokenState,
 };
+pub use versions::{Sighting, Versions};
 
 /// The workspace as it is now.
 pub struct Catalog {
     current: ArcSwap<Workspace>,
+    versions: Arc<Versions>,
 }
 
 impl Catalog {
-    /// A catalog that shows this workspace.
-    pub fn new(workspace: Workspace) -> Self {
-        Self { current: ArcSwap::from_pointee(workspace) }
+    /// A catalog that shows this workspace, over tables with these versions.
+    pub fn new(workspace: Workspace, versions: Arc<Versions>) -> Self {
+        Self { current: ArcSwap::from_pointee(workspace), versions }
     }
 
     /// The present snapshot.
@@ -45,5 +49,11 @@ impl Catalog {
     /// Shows another snapshot from now on.
     pub fn swap(&self, workspace: Workspace) {
         self.current.store(Arc::new(workspace));
+        self.versions.everything_changed();
+    }
+
+    /// When the tables of the workspace changed.
+    pub fn versions(&self) -> &Arc<Versions> {
+        &self.versions
     }
 }

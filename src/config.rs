@@ -25,7 +25,7 @@ use serde::Deserialize;
 pub use engine::{Backoff, EmbeddedEngine, Engine, EnginePlace, RemoteEngine, Sandbox, Watchdog};
 pub use error::ConfigError;
 pub use flags::Flags;
-pub use limits::{Ingest, Query};
+pub use limits::{Caching, Ingest, Query};
 pub use origin::{Origin, Place};
 pub use sections::{Data, Log, LogFormat, Project, Server, Tokens, Workspace};
 pub use wal::{Durability, Wal};

@@ -6,6 +6,7 @@
 //! May use: the rooms of floors 2 to 4 but never `engine`; `syntax`; `template::params`.
 
 pub mod body;
+mod conditions;
 pub mod error;
 pub mod events_head;
 pub mod extract;

@@ -8,6 +8,8 @@
 
 pub mod admission;
 pub mod answer;
+mod ask;
+pub mod cache;
 pub mod call;
 mod disclosure;
 pub mod error;
@@ -17,6 +19,7 @@ pub mod plan;
 pub mod service;
 
 pub use answer::Answer;
+pub use cache::{Freshness, Origin};
 pub use call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, PlanCall, SqlCall, WideIntegers};
 pub use error::QueryError;
 pub use format::OutputFormat;

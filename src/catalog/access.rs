@@ -101,6 +101,19 @@ impl Access {
         self.reach == Reach::Everything
     }
 
+    /// About the bytes of its names and conditions in memory.
+    pub fn bytes(&self) -> usize {
+        const NAME: usize = 2 * size_of::<ResourceName>();
+        let of_name = |name: &ResourceName| NAME + name.as_str().len();
+        let listed: usize = match &self.reach {
+            Reach::Everything => 0,
+            Reach::Listed { data_sources, pipes } => data_sources.iter().chain(pipes).map(of_name).sum(),
+        };
+        let of_filter =
+            |(name, filter): (&ResourceName, &RowFilter)| of_name(name) + 2 * filter.as_str().len();
+        listed + self.filters.iter().map(of_filter).sum::<usize>()
+    }
+
     /// True where some data source is read through a condition.
     pub fn is_filtered(&self) -> bool {
         !self.filters.is_empty()

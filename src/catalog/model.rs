@@ -6,7 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{NodeName, ResourceName, Scope, TokenName};
-use crate::schema::{Table, TableName};
+use crate::schema::{EngineFamily, Table, TableName};
+use crate::sql::compose::PhysicalName;
 use crate::template::Template;
 
 /// One state of a workspace.
@@ -141,6 +142,21 @@ impl Workspace {
             views: self.views.clone(),
             tokens: self.tokens.clone(),
         }
+    }
+}
+
+impl Workspace {
+    /// The tables of data sources whose queries can have another result after ClickHouse has merged parts:
+    /// rows of one key become one, rows go whose time is over.
+    pub fn tables_changed_by_merges(&self) -> impl Iterator<Item = PhysicalName> {
+        let merged = self.data_sources.values().filter(|data_source| {
+            let engine = &data_source.table.engine;
+            engine.ttl.is_some() || !matches!(engine.family, EngineFamily::MergeTree | EngineFamily::Null)
+        });
+        merged.map(|data_source| PhysicalName {
+            database: data_source.rows.database().to_owned(),
+            table: data_source.rows.table().to_owned(),
+        })
     }
 }
 

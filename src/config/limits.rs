@@ -1,12 +1,13 @@
 //! The sections `[ingest]` and `[query]`, and the order that limits must keep among each other.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::layers::Layers;
-use super::{ConfigError, units};
+use super::{ConfigError, EnginePlace, units};
 
 /// `[ingest]`: limits of the way in.
 #[derive(Debug, Clone, Deserialize)]
@@ -96,6 +97,37 @@ pub struct Query {
     /// Time a query may wait for its turn.
     #[serde(rename = "queue_timeout_seconds", deserialize_with = "units::seconds")]
     pub queue_timeout: Duration,
+    /// Whether answers are kept.
+    pub cache: Caching,
+    /// Bytes of kept answers.
+    #[serde(deserialize_with = "units::bytes")]
+    pub cache_bytes: NonZeroU64,
+    /// Pipes whose answers are not kept.
+    #[serde(rename = "cache_except", deserialize_with = "units::names")]
+    pub cache_except: BTreeSet<String>,
+}
+
+/// Whether answers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Caching {
+    /// With the embedded engine, whose tables nobody else writes to.
+    Embedded,
+    /// With a `ClickHouse` server, too: nobody else writes to the tables of the workspace.
+    On,
+    /// Never.
+    Off,
+}
+
+impl Query {
+    /// True where answers of the engine at this place are kept.
+    pub fn keeps_answers(&self, place: &EnginePlace) -> bool {
+        match self.cache {
+            Caching::Embedded => matches!(place, EnginePlace::Embedded(_)),
+            Caching::On => true,
+            Caching::Off => false,
+        }
+    }
 }
 
 /// Pairs of keys of which the first must not exceed the second.

@@ -1,5 +1,6 @@
 //! How numbers become durations, counts and bytes, for `#[serde(deserialize_with)]`.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -64,6 +65,12 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<NonZeroU64, D
 /// Bytes, 0 included.
 pub(super) fn bytes_or_zero<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     number(input, 0..=LARGEST)
+}
+
+/// Names with commas between them.
+pub(super) fn names<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {
+    let text = String::deserialize(input)?;
+    Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// A limit; `None`, no limit, for 0.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
@@ -76,7 +76,7 @@ struct Connected {
 }
 
 /// A statement that answers rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Query {
     /// The SQL text, without FORMAT and without a final `;`.
     pub sql: String,
@@ -154,7 +154,21 @@ impl Rows {
         }
     }
 
-    /// The result, where all of it came at once: nothing that follows can take it back.
+    /// Waits for more until the end is here, or more than `limit` bytes are: an error up to there is
+    /// returned, and a small result is a whole one.
+    pub async fn gather(self, limit: usize) -> Result<Self, EngineError> {
+        let Self { first, rest: Some((mut cursor, call)) } = self else { return Ok(self) };
+        let mut gathered = BytesMut::from(first.unwrap_or_default());
+        while gathered.len() <= limit {
+            match cursor.next().await.map_err(EngineError::from_client)? {
+                Some(piece) => gathered.extend_from_slice(&piece),
+                None => return Ok(Self { first: Some(gathered.freeze()), rest: None }),
+            }
+        }
+        Ok(Self { first: Some(gathered.freeze()), rest: Some((cursor, call)) })
+    }
+
+    /// The result, where all of it is here: nothing that follows can take it back.
     pub fn whole(&self) -> Option<Bytes> {
         self.rest.is_none().then(|| self.first.clone().unwrap_or_default())
     }

@@ -46,8 +46,10 @@ impl Service {
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Response headers that scripts in browsers may read.
-const EXPOSED: [HeaderName; 7] = [
+const EXPOSED: [HeaderName; 9] = [
     REQUEST_ID,
+    header::ETAG,
+    super::conditions::X_CACHE,
     HeaderName::from_static("x-db-exception-code"),
     HeaderName::from_static("x-ratelimit-limit"),
     HeaderName::from_static("x-ratelimit-remaining"),

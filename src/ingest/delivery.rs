@@ -43,7 +43,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::catalog::Workspace;
+use crate::catalog::{Versions, Workspace};
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
@@ -110,7 +110,7 @@ impl Delivery {
     /// project changes them.
     pub async fn recover(
         journal: Journal,
-        engine: EngineClient,
+        (engine, versions): (EngineClient, Arc<Versions>),
         settings: &config::Config,
         database: &str,
     ) -> Result<Self, RecoveryError> {
@@ -118,7 +118,8 @@ impl Delivery {
         let patience = settings.ingest.insert_timeout;
         let tables =
             if is_remote { Tables::of_server(engine, patience) } else { Tables::of_child(engine, patience) };
-        let committer = Committer { tables, journal: Arc::new(journal), locks: Arc::new(Locks::default()) };
+        let (journal, locks) = (Arc::new(journal), Arc::new(Locks::default()));
+        let committer = Committer { tables, journal, locks, versions };
         let limits = BatchLimits {
             rows: settings.ingest.batch_rows.get(),
             bytes: settings.ingest.batch_bytes.get(),

@@ -15,6 +15,16 @@ pub(super) struct Gate {
     patience: Duration,
 }
 
+/// So many queries run and wait that this one may not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Busy;
+
+impl From<Busy> for QueryError {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
+    }
+}
+
 /// The right to run one query; given back when dropped.
 #[derive(Debug)]
 pub struct Running {
@@ -29,15 +39,15 @@ impl Gate {
     }
 
     /// Waits for a place; refuses at once when the line is full.
-    pub(super) async fn enter(&self) -> Result<Running, QueryError> {
+    pub(super) async fn enter(&self) -> Result<Running, Busy> {
         if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
             return Ok(Running { _permit: permit });
         }
-        let _place = self.waiting.try_acquire().map_err(|_| QueryError::Busy)?;
+        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
         let waiting = Arc::clone(&self.running).acquire_owned();
         match tokio::time::timeout(self.patience, waiting).await {
             Ok(Ok(permit)) => Ok(Running { _permit: permit }),
-            _ => Err(QueryError::Busy),
+            _ => Err(Busy),
         }
     }
 }
@@ -55,8 +65,8 @@ mod tests {
             tokio::task::yield_now().await;
             gate.enter().await
         });
-        assert!(matches!(refused, Err(QueryError::Busy)), "the line holds one");
-        assert!(matches!(waited, Err(QueryError::Busy)), "nobody left in five seconds");
+        assert!(matches!(refused, Err(Busy)), "the line holds one");
+        assert!(matches!(waited, Err(Busy)), "nobody left in five seconds");
         drop(running);
         assert!(gate.enter().await.is_ok());
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::OutputFormat;
+use super::cache::Freshness;
 use crate::auth::{FixedValue, ReadPermit, SqlPermit};
 use crate::catalog::ResourceName;
 use crate::template::{ArgumentValue, Arguments};
@@ -19,6 +20,8 @@ pub struct Call {
     pub output: OutputSettings,
     /// Values for the template's parameters.
     pub arguments: Arguments,
+    /// Whether a kept answer will do.
+    pub freshness: Freshness,
 }
 
 impl Call {
@@ -66,6 +69,8 @@ pub struct SqlCall {
     pub output: OutputSettings,
     /// Values for the parameters of the text and of the pipes that it reads.
     pub arguments: Arguments,
+    /// Whether a kept answer will do.
+    pub freshness: Freshness,
 }
 
 /// A question about how a pipe would run.
@@ -79,7 +84,7 @@ pub struct PlanCall {
 }
 
 /// How values are printed; most are reserved request parameters of the same names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct OutputSettings {
     /// `output_format_json_quote_64bit_integers`.
     pub wide_integers: WideIntegers,
@@ -92,7 +97,7 @@ pub struct OutputSettings {
 }
 
 /// How integers of 64 bits and more stand in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WideIntegers {
     /// As numbers, as Tinybird does.
     #[default]
@@ -102,7 +107,7 @@ pub enum WideIntegers {
 }
 
 /// How `inf` and `nan` stand in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Denormals {
     /// As `null`.
     #[default]
@@ -112,7 +117,7 @@ pub enum Denormals {
 }
 
 /// The Parquet type of `String` columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ParquetTexts {
     /// Bytes, as Tinybird does.
     #[default]
@@ -122,7 +127,7 @@ pub enum ParquetTexts {
 }
 
 /// What becomes of columns that hold half-made aggregates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Aggregates {
     /// Their bytes are printed.
     #[default]

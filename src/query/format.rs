@@ -1,7 +1,7 @@
 //! The formats of answers: by the ending of a path, or by a FORMAT clause.
 
 /// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutputFormat {
     /// ClickHouse's JSON document with meta, data, rows and statistics.
     Json,

@@ -115,8 +115,8 @@ impl Queries {
         }
         let mut query = Query::new("SELECT formatQuery({text:String})", "TSVRaw").with_setting("readonly", 1);
         query.parameters.push(("text".to_owned(), text.to_owned()));
-        let _running = self.gate.enter().await?;
-        let formatted = async { self.engine.query(query).await?.collect().await };
+        let _running = self.asker.gate.enter().await?;
+        let formatted = async { self.asker.engine.query(query).await?.collect().await };
         match formatted.await {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned()),
             Err(EngineError::Exception { code, message }) => {

@@ -8,6 +8,7 @@ use super::error::QueryError;
 use super::service::{Queries, endpoint, pipe};
 use crate::auth::ReadPermit;
 use crate::catalog::{Caller, Composed, Node, Pipe};
+use crate::engine::EngineError;
 use crate::template::{Arguments, Environment, Mode};
 
 /// How a pipe would run.
@@ -53,9 +54,9 @@ impl Queries {
     }
 
     async fn explanation(&self, composed: Composed, audience: Audience<'_>) -> Result<String, QueryError> {
-        let _running = self.gate.enter().await?;
+        let _running = self.asker.gate.enter().await?;
         let explain = Composed { sql: format!("EXPLAIN {}", composed.sql), ..composed };
-        let rows = self.engine.query(self.query(explain, "TSVRaw", audience.access)).await;
+        let rows = self.asker.engine.query(self.query(explain, "TSVRaw", audience.access)).await;
         let bytes = match rows {
             Ok(rows) => rows.collect().await,
             Err(error) => Err(error),
@@ -74,48 +75,22 @@ impl Queries {
         let arguments = Arguments::new();
         let caller = Caller { arguments: &arguments, environment: &environment, access: permit.access() };
         let Ok(composed) = workspace.compose(pipe, caller) else { return Ok(Vec::new()) };
-        let _running = self.gate.enter().await?;
-        match self.columns(&composed, audience).await {
-            Err(QueryError::Engine { .. }) => Ok(Vec::new()),
-            columns => columns,
+        let _running = self.asker.gate.enter().await?;
+        match self.asker.columns(&self.query(composed, "", permit.access())).await {
+            Err(EngineError::Exception { .. }) => Ok(Vec::new()),
+            columns => columns.map_err(|error| QueryError::from_engine(error, audience)),
         }
-    }
-
-    /// The columns that a query would answer.
-    async fn columns(
-        &self,
-        composed: &Composed,
-        audience: Audience<'_>,
-    ) -> Result<Vec<ResultColumn>, QueryError> {
-        let describe = Composed { sql: format!("DESCRIBE (\n{}\n)", composed.sql), ..composed.clone() };
-        let columns = self.engine.read(self.query(describe, "", audience.access)).await;
-        columns.map_err(|error| QueryError::from_engine(error, audience))
-    }
-
-    /// The same query with a value in place of every half-made aggregate.
-    pub(super) async fn finalized(
-        &self,
-        composed: Composed,
-        audience: Audience<'_>,
-    ) -> Result<Composed, QueryError> {
-        let columns = self.columns(&composed, audience).await?;
-        if !columns.iter().any(ResultColumn::is_state) {
-            return Ok(composed);
-        }
-        let expressions = columns.iter().map(ResultColumn::finalized).collect::<Vec<_>>().join(", ");
-        let sql = format!("SELECT {expressions} FROM (\n{}\n)", composed.sql);
-        Ok(Composed { sql, ..composed })
     }
 }
 
 impl ResultColumn {
     /// True for a half-made aggregate.
-    fn is_state(&self) -> bool {
+    pub(super) fn is_state(&self) -> bool {
         self.kind.starts_with("AggregateFunction(")
     }
 
     /// The column's value as an expression.
-    fn finalized(&self) -> String {
+    pub(super) fn finalized(&self) -> String {
         let name = crate::sql::quote::identifier(&self.name);
         if self.is_state() { format!("finalizeAggregation({name}) AS {name}") } else { name }
     }

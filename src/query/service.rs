@@ -3,29 +3,44 @@
 use std::sync::Arc;
 
 use chrono::SubsecRound;
+use tokio_util::sync::CancellationToken;
 
 use super::admission::Gate;
 use super::answer::Answer;
+use super::ask::Asker;
+use super::cache::{
+    Cache, CacheMetrics, CallKey, Freshness, Kept, Lifetime, Question, Wanted, follow_merges,
+};
 use super::call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, SqlCall, WideIntegers};
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
 use crate::catalog::compose::{Kind, MAX_SQL_BYTES};
 use crate::catalog::{
-    Access, Caller, Catalog, Composed, ComposedText, OwnText, Pipe, ResourceName, Workspace,
+    Access, Caller, Catalog, Composed, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
 };
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::{EngineClient, Query};
-use crate::template::{Environment, Template};
+use crate::sql::gate::Constancy;
+use crate::template::{Arguments, Environment, Template};
 
 /// Runs calls against the workspace.
 pub struct Queries {
     catalog: Arc<Catalog>,
-    pub(super) engine: EngineClient,
+    pub(super) asker: Asker,
     settings: config::Query,
-    pub(super) gate: Gate,
+    cache: Arc<Cache>,
+    keeping: Keeping,
+    metrics: CacheMetrics,
     clock: Clock,
+}
+
+/// Whether answers are kept at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    On,
+    Off,
 }
 
 /// A query that may run.
@@ -34,13 +49,51 @@ pub(super) struct Prepared {
     pub(super) kind: Kind,
     pub(super) format: OutputFormat,
     pub(super) output: OutputSettings,
+    /// The whole as it was before the workspace was looked at.
+    begun: Sighting,
+    freshness: Freshness,
+    keeping: Keeping,
+    /// What the caller sent, where it is the call of an endpoint whose answers are kept.
+    call: Option<CallKey>,
+}
+
+/// How long an answer may be kept.
+fn lifetime(keeping: Keeping, kind: Kind, composed: &Composed) -> Lifetime {
+    match (keeping, kind, composed.constancy) {
+        (Keeping::On, Kind::Select, Constancy::Constant) => Lifetime::UntilChanged,
+        (Keeping::On, Kind::Select, Constancy::Varying) => {
+            composed.cache_ttl.map_or(Lifetime::Once, Lifetime::AtMost)
+        }
+        _ => Lifetime::Once,
+    }
 }
 
 impl Queries {
     /// A service over the catalog's present and future snapshots.
-    pub fn new(catalog: Arc<Catalog>, engine: EngineClient, settings: config::Query, clock: Clock) -> Self {
+    pub fn new(catalog: Arc<Catalog>, engine: EngineClient, settings: &config::Config, clock: Clock) -> Self {
+        let keeps = settings.query.keeps_answers(&settings.engine.place);
+        let settings = settings.query.clone();
         let gate = Gate::new(settings.concurrency.get(), settings.queue, settings.queue_timeout);
-        Self { catalog, engine, settings, gate, clock }
+        let metrics = CacheMetrics::default();
+        let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
+        let keeping = if keeps { Keeping::On } else { Keeping::Off };
+        Self { catalog, asker: Asker { engine, gate }, settings, cache, keeping, metrics, clock }
+    }
+
+    /// Looks after what is kept until the stop: merges change tables, and nobody says so.
+    pub fn follow_merges(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        let (cache, catalog, engine) = (&self.cache, &self.catalog, &self.asker.engine);
+        follow_merges(Arc::clone(cache), Arc::clone(catalog), engine.clone(), stop)
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &CacheMetrics {
+        &self.metrics
+    }
+
+    /// Notes how much is kept now.
+    pub fn observe(&self) {
+        self.cache.observe();
     }
 
     /// Runs a call; returns once the first bytes of the answer are there.
@@ -52,33 +105,64 @@ impl Queries {
     }
 
     async fn run_endpoint(&self, call: &Call) -> Result<Answer, QueryError> {
+        let begun = self.catalog.versions().begin();
+        let arguments = call.decided_arguments();
+        let key = self.call_key(call, &arguments);
+        if let Some(kept) = self.known(key.as_ref(), call.freshness) {
+            return Ok(Answer::kept(call.format, kept));
+        }
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
         let (environment, access) = (self.environment(), call.permit.access());
         let audience = Audience { access, own_text: "", database: &workspace.database };
-        let arguments = call.decided_arguments();
         let caller = Caller { arguments: &arguments, environment: &environment, access };
         let composed = workspace.compose(pipe, caller);
         let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
-        let prepared = Prepared { composed, kind: Kind::Select, format: call.format, output: call.output };
+        let (format, output, freshness) = (call.format, call.output, call.freshness);
+        let (kind, keeping) = (Kind::Select, self.keeping_of(Some(call.permit.pipe())));
+        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: key };
         self.answer(prepared, audience).await
+    }
+
+    /// The key of a call whose answer may be kept.
+    fn call_key(&self, call: &Call, arguments: &Arguments) -> Option<CallKey> {
+        let keeping = self.keeping_of(Some(call.permit.pipe()));
+        (keeping == Keeping::On).then(|| CallKey::new(call, arguments))
+    }
+
+    /// Whether answers about this pipe are kept.
+    fn keeping_of(&self, pipe: Option<&ResourceName>) -> Keeping {
+        let is_excepted = pipe.is_some_and(|pipe| self.settings.cache_except.contains(pipe.as_str()));
+        if is_excepted { Keeping::Off } else { self.keeping }
+    }
+
+    fn known(&self, key: Option<&CallKey>, freshness: Freshness) -> Option<Arc<Kept>> {
+        key.filter(|_| freshness == Freshness::Kept).and_then(|key| self.cache.known(key))
     }
 
     /// Runs SQL over the rows of an endpoint; nothing else is in its reach, unless everything is.
     async fn run_over(&self, call: &Call, sql: &str) -> Result<Answer, QueryError> {
+        let begun = self.catalog.versions().begin();
         let workspace = self.catalog.workspace();
         let pipe = endpoint(&workspace, call.permit.pipe())?;
         let access = &call.permit.access().narrowed_to(call.permit.pipe().clone());
         let (environment, arguments) = (self.environment(), call.decided_arguments());
+        let key = self.call_key(call, &arguments);
+        if let Some(kept) = self.known(key.as_ref(), call.freshness) {
+            return Ok(Answer::kept(call.format, kept));
+        }
         let caller = Caller { arguments: &arguments, environment: &environment, access };
-        let text = self.compose_text(&workspace, sql, Some(pipe), caller)?;
+        let ComposedText { composed, kind, .. } = self.compose_text(&workspace, sql, Some(pipe), caller)?;
         let audience = Audience { access, own_text: sql, database: &workspace.database };
-        let (format, output) = (call.format, call.output);
-        self.answer(Prepared { composed: text.composed, kind: text.kind, format, output }, audience).await
+        let (format, output, freshness) = (call.format, call.output, call.freshness);
+        let keeping = self.keeping_of(Some(&pipe.name));
+        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: key };
+        self.answer(prepared, audience).await
     }
 
     /// Runs a query of the caller's own; returns once the first bytes of the answer are there.
     pub async fn run_sql(&self, call: SqlCall) -> Result<Answer, QueryError> {
+        let begun = self.catalog.versions().begin();
         let workspace = self.catalog.workspace();
         let access = call.permit.access();
         let subject = call.subject.as_ref().map(|name| subject(&workspace, name, access)).transpose()?;
@@ -90,7 +174,10 @@ impl Queries {
             None => OutputFormat::Json,
         };
         let audience = Audience { access, own_text: &call.sql, database: &workspace.database };
-        let prepared = Prepared { composed: text.composed, kind: text.kind, format, output: call.output };
+        let ComposedText { composed, kind, .. } = text;
+        let (output, freshness) = (call.output, call.freshness);
+        let keeping = self.keeping_of(call.subject.as_ref());
+        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: None };
         self.answer(prepared, audience).await
     }
 
@@ -120,20 +207,25 @@ impl Queries {
     }
 
     async fn answer(&self, prepared: Prepared, audience: Audience<'_>) -> Result<Answer, QueryError> {
-        let running = self.gate.enter().await?;
-        let Prepared { mut composed, kind, format, output } = prepared;
-        if output.aggregates == Aggregates::Finalized && kind == Kind::Select {
-            composed = self.finalized(composed, audience).await?;
-        }
-        let mut query =
-            self.query(composed, format.engine_name(), audience.access).with_output(format, output);
+        let format = prepared.format;
+        let wanted = self.wanted(prepared, audience.access);
+        let (content, origin) = self.cache.answer(wanted, &self.asker).await;
+        let content = content.map_err(|failure| failure.told(audience))?;
+        Ok(Answer { format, origin: (self.keeping == Keeping::On).then_some(origin), content })
+    }
+
+    fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
+        let Prepared { composed, kind, format, output, begun, freshness, keeping, call } = prepared;
+        let sighting = self.catalog.versions().look(begun, &composed.tables);
+        let lifetime = lifetime(keeping, kind, &composed);
+        let call = call.filter(|_| lifetime != Lifetime::Once && composed.rendering == Constancy::Constant);
+        let mut query = self.query(composed, format.engine_name(), access).with_output(format, output);
         if kind == Kind::Explain {
             // Streamed, the engine answers EXPLAIN AST with nothing.
             query = query.with_setting("wait_end_of_query", 1);
         }
-        let rows = self.engine.query(query).await;
-        let rows = rows.map_err(|error| QueryError::from_engine(error, audience))?;
-        Ok(Answer { format, rows, running })
+        let aggregates = if kind == Kind::Select { output.aggregates } else { Aggregates::States };
+        Wanted { question: Question { query, aggregates }, call, sighting, lifetime, freshness }
     }
 
     /// The workspace as it is now.
@@ -252,6 +344,9 @@ mod tests {
             concurrency: NonZeroUsize::MIN,
             queue: 0,
             queue_timeout: Duration::ZERO,
+            cache: config::Caching::Off,
+            cache_bytes: NonZeroU64::MIN,
+            cache_except: std::collections::BTreeSet::new(),
         }
     }
 

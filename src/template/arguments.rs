@@ -10,7 +10,7 @@ pub struct Arguments {
 }
 
 /// The value of one parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ArgumentValue {
     /// From a query string.
     Text(String),

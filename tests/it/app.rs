@@ -6,6 +6,7 @@
 
 mod bad_network;
 mod bodies;
+mod cache;
 mod command_line;
 mod engine_away;
 mod events;

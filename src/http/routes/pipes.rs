@@ -1,13 +1,12 @@
 //! `/v0/pipes/{name}…`: published pipes, and how they would run.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Method;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::super::conditions::Conditions;
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::parameters::Given;
@@ -15,7 +14,7 @@ use super::super::{ApiError, Rooms, parameters};
 use super::descriptions::page;
 use crate::auth::ReadPermit;
 use crate::catalog::ResourceName;
-use crate::query::{Answer, Call, OutputFormat, Plan, PlanCall, QueryError};
+use crate::query::{Call, Freshness, OutputFormat, Plan, PlanCall, QueryError};
 
 /// The ending of the page about an endpoint.
 const PAGE: &str = "html";
@@ -36,21 +35,28 @@ pub(super) async fn run_endpoint(
     let format = OutputFormat::from_extension(extension)
         .ok_or_else(|| RequestError::FormatUnknown { extension: extension.to_owned() })?;
     let permit = token.read_pipe(pipe_name(name)?)?;
+    let conditions = Conditions::of(request.method(), request.headers());
     let given = parameters::read(query, request).await?;
     if given.settings.wants_plan()? {
         let call = PlanCall { permit, node: None, arguments: given.arguments };
         return Ok(plan(&rooms.queries.plan(call).await?).into_response());
     }
-    Ok(respond(rooms.queries.run(call(permit, format, given)?).await?))
+    let call = call((permit, format), given, conditions.freshness)?;
+    Ok(conditions.respond(rooms.queries.run(call).await?))
 }
 
-fn call(permit: ReadPermit, format: OutputFormat, given: Given) -> Result<Call, RequestError> {
+fn call(
+    (permit, format): (ReadPermit, OutputFormat),
+    given: Given,
+    freshness: Freshness,
+) -> Result<Call, RequestError> {
     let Given { arguments, settings } = given;
     let format = match format {
         OutputFormat::CsvWithNames if !settings.wants_csv_header()? => OutputFormat::Csv,
         format => format,
     };
-    Ok(Call { permit, sql: settings.sql().map(str::to_owned), format, output: settings.output()?, arguments })
+    let (sql, output) = (settings.sql().map(str::to_owned), settings.output()?);
+    Ok(Call { permit, sql, format, output, arguments, freshness })
 }
 
 /// `GET /v0/pipes/{name}/explain?param=value…`
@@ -93,12 +99,4 @@ fn plan(plan: &Plan) -> Json<Value> {
 
 fn pipe_name(name: &str) -> Result<ResourceName, QueryError> {
     ResourceName::parse(name).map_err(|_| QueryError::PipeNotFound(name.to_owned()))
-}
-
-/// An answer as a response: with its length where it is here, else with a body that follows as the
-/// engine writes it.
-pub(super) fn respond(answer: Answer) -> Response {
-    let content_type = answer.format.content_type();
-    let body = answer.whole().map_or_else(|| Body::from_stream(answer.into_stream()), Body::from);
-    ([(CONTENT_TYPE, content_type)], body).into_response()
 }

@@ -7,11 +7,11 @@ use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::super::conditions::Conditions;
 use super::super::error::RequestError;
 use super::super::extract::{Caller, QueryPairs};
 use super::super::parameters::{Given, Settings};
 use super::super::{ApiError, Rooms, parameters};
-use super::pipes::respond;
 use crate::catalog::ResourceName;
 use crate::query::inspect::{self, BrokenText, TableFunctions, TableListing, TextPurpose};
 use crate::query::{QueryError, SqlCall};
@@ -24,12 +24,14 @@ pub(super) async fn run_sql(
     request: Request,
 ) -> Result<Response, ApiError> {
     let permit = token.read_sql()?;
+    let conditions = Conditions::of(request.method(), request.headers());
     let given = parameters::read_sql(query, request).await?;
     let sql = sql(&given.settings)?.to_owned();
     let subject = given.settings.subject().map(subject).transpose()?;
     let output = given.settings.output()?;
-    let call = SqlCall { permit, sql, subject, output, arguments: given.arguments };
-    Ok(respond(rooms.queries.run_sql(call).await?))
+    let freshness = conditions.freshness;
+    let call = SqlCall { permit, sql, subject, output, arguments: given.arguments, freshness };
+    Ok(conditions.respond(rooms.queries.run_sql(call).await?))
 }
 
 /// SQL that is looked at and not run, within the limit of its length.

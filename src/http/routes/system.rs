@@ -24,6 +24,7 @@ pub(super) async fn version() -> impl IntoResponse {
 pub(super) async fn metrics(State(rooms): State<Rooms>, Caller(token): Caller) -> Result<Response, ApiError> {
     let _permit = token.see_metrics()?;
     rooms.ingest.observe();
+    rooms.queries.observe();
     let mut text = String::new();
     // Writing into a text does not fail.
     let _ = prometheus_client::encoding::text::encode(&mut text, &rooms.metrics);

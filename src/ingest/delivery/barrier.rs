@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commit::{Pause, Undone};
-use super::record::Control;
+use super::record::{Control, TableKey};
 use super::{Delivery, Shared};
 use crate::ingest::IngestError;
 use crate::ingest::wal::Sequence;
@@ -49,7 +49,7 @@ impl Shared {
     async fn run_barrier(&self, source: &str, statement: String) -> Result<(), IngestError> {
         let failed = |reason: &dyn ToString| IngestError::NotChanged { reason: reason.to_string() };
         let (journal, tables) = (&self.committer.journal, self.plan(source).tables());
-        let _locks = self.committer.locks.take(tables).await;
+        let _locks = self.committer.locks.take(tables.clone()).await;
         journal.sync().await.map_err(|error| failed(&error))?;
         let number = journal.wal.next_sequence().get();
         journal.say(Control::Barrier { number, statement: statement.clone() }).await?;
@@ -61,6 +61,7 @@ impl Shared {
                 Ok(()) => break Ok(()),
             }
         };
+        self.committer.versions.changed(tables.iter().map(TableKey::physical));
         // Only what is durable is done: a machine that stops in between runs the statement again.
         journal.sync().await.map_err(|error| failed(&error))?;
         journal.say(Control::BarrierDone { number }).await?;

@@ -17,6 +17,7 @@ use super::locks::Locks;
 use super::poison::{self, Refusals};
 use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
 use super::tables::{Anchor, Filled, Tables, stage_of};
+use crate::catalog::Versions;
 use crate::engine::EngineError;
 use crate::ingest::wal::{Sequence, WalError};
 
@@ -37,6 +38,7 @@ pub(super) struct Committer {
     pub(super) tables: Tables,
     pub(super) journal: Arc<Journal>,
     pub(super) locks: Arc<Locks>,
+    pub(super) versions: Arc<Versions>,
 }
 
 /// Why a step did not succeed.
@@ -211,7 +213,11 @@ impl Committer {
             let seen = seen.get(table).filter(|partitions| !partitions.is_empty());
             self.put((table, source), (prepared, content), seen).await
         });
-        futures_util::future::join_all(puts).await.into_iter().collect()
+        let outcomes = futures_util::future::join_all(puts).await;
+        // Whatever the outcome: of what failed, some may be there. A batch that was in doubt comes here
+        // once more before anybody hears of it.
+        self.versions.changed(prepared.tables().iter().map(TableKey::physical));
+        outcomes.into_iter().collect()
     }
 
     async fn put(

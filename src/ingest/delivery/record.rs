@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::wal::Sequence;
 use crate::schema::TableName;
+use crate::sql::compose::PhysicalName;
 
 /// A table by its names, unquoted; in records `database.table`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ impl TableKey {
     /// The table as it stands in SQL.
     pub(super) fn name(&self) -> TableName {
         TableName::new(self.database.as_str(), self.table.as_str())
+    }
+
+    /// The table as queries name it.
+    pub(super) fn physical(&self) -> PhysicalName {
+        PhysicalName { database: self.database.clone(), table: self.table.clone() }
     }
 }
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Home, Project, TestApp, eventually, try_send};
+use crate::harness::{Home, Project, TestApp, eventually, send, try_send};
 
 fn project() -> Project {
     let rows = "SELECT number AS n, if(number = 1, 'a \"b\",\\nc', 'é/x') AS text FROM numbers({{ Int32(rows, 2) }}) ORDER BY n";
@@ -122,7 +122,8 @@ async fn queries_beyond_the_queue_are_told_to_come_back() {
         (reply.status != 429).then_some(reply)
     });
     let refused = eventually("a query is refused", async || {
-        let reply = admin.get("/v0/pipes/rows.json").await;
+        let reply =
+            send(admin.request(Method::GET, "/v0/pipes/rows.json").header("cache-control", "no-cache")).await;
         (reply.status == 429).then_some(reply)
     });
     let (slow, refused) = tokio::join!(slow, refused);

@@ -1,0 +1,78 @@
+//! One question to the engine, from its place in the line to the first bytes of the answer.
+
+use super::admission::{Busy, Gate};
+use super::cache::{Landing, Question, Work};
+use super::call::Aggregates;
+use super::disclosure::Audience;
+use super::error::QueryError;
+use super::plan::ResultColumn;
+use crate::engine::{EngineClient, EngineError, Query};
+
+/// Answers of up to so many bytes are waited for to their end, so that they can be kept. It is what the
+/// embedded engine holds back anyway.
+const WHOLE_BYTES: usize = 1 << 20;
+
+/// Why there is no answer, before it is said in words for one caller.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// Too many queries run.
+    Busy(Busy),
+    /// The engine.
+    Engine(EngineError),
+}
+
+impl Failure {
+    /// What a caller is told.
+    pub(super) fn told(self, audience: Audience<'_>) -> QueryError {
+        match self {
+            Self::Busy(busy) => busy.into(),
+            Self::Engine(error) => QueryError::from_engine(error, audience),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) engine: EngineClient,
+    pub(super) gate: Gate,
+}
+
+impl Asker {
+    /// Asks where it is polled.
+    pub(super) fn work(&self, question: Question) -> Work {
+        let asker = self.clone();
+        Box::pin(async move { asker.ask(question).await })
+    }
+
+    /// Asks now.
+    pub(super) async fn ask(&self, Question { mut query, aggregates }: Question) -> Result<Landing, Failure> {
+        let running = self.gate.enter().await.map_err(Failure::Busy)?;
+        if aggregates == Aggregates::Finalized {
+            query = self.finalized(query).await.map_err(Failure::Engine)?;
+        }
+        let rows = self.engine.query(query).await.map_err(Failure::Engine)?;
+        let rows = rows.gather(WHOLE_BYTES).await.map_err(Failure::Engine)?;
+        Ok(match rows.whole() {
+            Some(bytes) => Landing::Whole(bytes),
+            None => Landing::Open(rows, running),
+        })
+    }
+
+    /// The columns that a query would answer.
+    pub(super) async fn columns(&self, query: &Query) -> Result<Vec<ResultColumn>, EngineError> {
+        let sql = format!("DESCRIBE (\n{}\n)", query.sql);
+        self.engine.read(Query { sql, ..query.clone() }).await
+    }
+
+    /// The same query with a value in place of every half-made aggregate.
+    async fn finalized(&self, query: Query) -> Result<Query, EngineError> {
+        let columns = self.columns(&query).await?;
+        if !columns.iter().any(ResultColumn::is_state) {
+            return Ok(query);
+        }
+        let expressions = columns.iter().map(ResultColumn::finalized).collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT {expressions} FROM (\n{}\n)", query.sql);
+        Ok(Query { sql, ..query })
+    }
+}

@@ -1,0 +1,54 @@
+//! What the cache counts, as numbers for Prometheus.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Origin;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOrigin {
+    origin: &'static str,
+}
+
+/// Counts since the start, and how much is kept.
+#[derive(Debug, Clone, Default)]
+pub struct CacheMetrics {
+    answers: Family<ByOrigin, Counter>,
+    kept: Gauge,
+    bytes: Gauge,
+}
+
+impl CacheMetrics {
+    /// Shows the numbers under their names.
+    pub fn register(&self, registry: &mut Registry) {
+        let Self { answers, kept, bytes } = self;
+        let help = "Calls that were answered from kept answers, by the engine, or with what the engine gave another caller";
+        registry.register("query_answers", help, answers.clone());
+        registry.register("query_cache_answers", "Answers that are kept", kept.clone());
+        registry.register_with_unit("query_cache", "Memory of kept answers", Unit::Bytes, bytes.clone());
+    }
+
+    pub(super) fn count(&self, origin: Origin) {
+        let origin = ByOrigin { origin: origin.as_str() };
+        self.answers.get_or_create(&origin).inc();
+    }
+
+    pub(super) fn observe(&self, answers: u64, bytes: u64) {
+        self.kept.set(answers.try_into().unwrap_or(i64::MAX));
+        self.bytes.set(bytes.try_into().unwrap_or(i64::MAX));
+    }
+}
+
+impl Origin {
+    /// The word of `X-Cache`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+        }
+    }
+}
