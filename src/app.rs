@@ -35,7 +35,6 @@ pub struct App {
     pub connections: ConnectionMetrics,
     delivery: Arc<Delivery>,
     tasks: TaskTracker,
-    stop: CancellationToken,
 }
 
 /// Why the rooms do not open.
@@ -101,12 +100,12 @@ pub fn admin_token(
 
 impl App {
     /// Brings the rows of the last run to their tables, loads the project into the engine and opens
-    /// the rooms.
+    /// the rooms. What runs beside the requests ends at the stop.
     pub async fn start(
         settings: &Config,
         (engine, journal): (EngineClient, Journal),
-        identity: &Identity,
-        admin: AdminToken,
+        (identity, admin): (&Identity, AdminToken),
+        stop: &CancellationToken,
     ) -> Result<Self, StartError> {
         let store = Store::open(engine.clone(), &settings.engine.metadata_database)
             .await
@@ -135,8 +134,7 @@ impl App {
         let keyring = Keyring::open(parts, store).await.map_err(DeployError::from)?;
         let catalog = Arc::new(Catalog::new(workspace, versions));
         let ingest = Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest);
-        let queries = Queries::new(Arc::clone(&catalog), engine, settings, Clock::System);
-        let stop = CancellationToken::new();
+        let queries = Queries::new(Arc::clone(&catalog), engine, settings, (Clock::System, stop.clone()));
         tasks.spawn(queries.follow_merges(stop.clone()));
         let mut metrics = Registry::with_prefix("roost");
         delivery.metrics().register(&mut metrics);
@@ -151,15 +149,14 @@ impl App {
             metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),
         });
-        Ok(Self { rooms, catalog, connections, delivery, tasks, stop })
+        Ok(Self { rooms, catalog, connections, delivery, tasks })
     }
 
     /// Waits until every row that was taken is in the engine, for at most the grace: the log keeps
     /// what is left. Call it when no request runs any more.
     pub async fn finish(self, grace: Duration) {
-        let Self { rooms, tasks, delivery, stop, .. } = self;
+        let Self { rooms, tasks, delivery, .. } = self;
         drop(rooms);
-        stop.cancel();
         delivery.finish(grace).await;
         tasks.close();
         tasks.wait().await;

@@ -15,14 +15,16 @@ mod disclosure;
 pub mod error;
 pub mod format;
 pub mod inspect;
+pub mod live;
 pub mod plan;
 pub mod service;
 
-pub use answer::Answer;
+pub use answer::{Answer, WholeAnswer};
 pub use cache::{Freshness, Origin};
 pub use call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, PlanCall, SqlCall, WideIntegers};
 pub use error::QueryError;
 pub use format::OutputFormat;
+pub use live::{Listener, Woken};
 pub use plan::Plan;
 pub use service::Queries;
 

@@ -48,7 +48,7 @@ async fn serve(
     let admin = admin_token(settings, identity, directory.path())?;
     // Loading a project may be broken off at any point: the next start goes on from there.
     let app = tokio::select! {
-        app = App::start(settings, stores, identity, admin) => app?,
+        app = App::start(settings, stores, (identity, admin), &stop) => app?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };

@@ -105,6 +105,12 @@ pub struct Query {
     /// Pipes whose answers are not kept.
     #[serde(rename = "cache_except", deserialize_with = "units::names")]
     pub cache_except: BTreeSet<String>,
+    /// Callers that may listen to live answers.
+    #[serde(deserialize_with = "units::count")]
+    pub max_listeners: NonZeroUsize,
+    /// Shortest time between two answers to one listener.
+    #[serde(rename = "live_interval_milliseconds", deserialize_with = "units::milliseconds")]
+    pub live_interval: Duration,
 }
 
 /// Whether answers are kept.

@@ -53,8 +53,10 @@ impl Conditions {
         let origin = answer.origin.map(|origin| HeaderValue::from_static(origin.as_str()));
         let mut response = match answer.whole() {
             None => (content_type, Body::from_stream(answer.into_stream())).into_response(),
-            Some((_, tag)) if self.knows(tag) => tagged(StatusCode::NOT_MODIFIED.into_response(), tag),
-            Some((bytes, tag)) => tagged((content_type, Body::from(bytes)).into_response(), tag),
+            Some(whole) if self.knows(whole.tag()) => {
+                tagged(StatusCode::NOT_MODIFIED.into_response(), whole.tag())
+            }
+            Some(whole) => tagged((content_type, Body::from(whole.bytes())).into_response(), whole.tag()),
         };
         response.headers_mut().extend(origin.map(|origin| (X_CACHE, origin)));
         response

@@ -65,6 +65,11 @@ pub enum RequestError {
         /// The limit.
         limit: usize,
     },
+    /// Only one form of an answer can be told again and again.
+    #[error(
+        "live answers are JSON of a megabyte at most: ask for /v0/pipes/<name>.json, or without `Accept: text/event-stream`"
+    )]
+    NotLive,
     /// The body is packed in a way that is not known here.
     #[error(
         "the content encoding `{0}` is not supported: send the body plain, or with gzip, zstd or deflate"
@@ -172,7 +177,7 @@ impl ApiError {
         }
     }
 
-    fn body(&self) -> Value {
+    pub(super) fn body(&self) -> Value {
         match self {
             Self::Query(QueryError::Template(error)) => template_body(error),
             Self::Ingest(IngestError::Refused { counts, .. }) => json!({
@@ -251,7 +256,7 @@ fn query_status(error: &QueryError) -> StatusCode {
         QueryError::Engine { code, .. } => engine_status(*code),
         QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        QueryError::Busy => StatusCode::TOO_MANY_REQUESTS,
+        QueryError::Busy | QueryError::ListenersFull { .. } => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 
@@ -296,6 +301,7 @@ fn request_status(error: &RequestError) -> StatusCode {
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         RequestError::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
         RequestError::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
+        RequestError::NotLive => StatusCode::NOT_ACCEPTABLE,
         RequestError::FormatUnknown { .. } | RequestError::PipeUnknown(_) | RequestError::RouteUnknown => {
             StatusCode::NOT_FOUND
         }

@@ -4,6 +4,7 @@ pub mod data_sources;
 pub mod descriptions;
 pub mod events;
 pub mod examples;
+pub mod live;
 pub mod pipes;
 pub mod sql;
 pub mod system;

@@ -8,6 +8,7 @@ use futures_util::{Stream, StreamExt};
 use super::OutputFormat;
 use super::admission::Running;
 use super::cache::{Kept, Origin};
+use crate::catalog::Sighting;
 use crate::engine::{EngineError, Rows};
 
 /// Bytes of one document.
@@ -17,6 +18,26 @@ pub struct Answer {
     /// How the call came to it; `None` where answers are not kept.
     pub origin: Option<Origin>,
     pub(super) content: Content,
+}
+
+/// An answer that is here to its last byte.
+pub struct WholeAnswer(Arc<Kept>);
+
+impl WholeAnswer {
+    /// Its bytes.
+    pub fn bytes(&self) -> Bytes {
+        self.0.bytes.clone()
+    }
+
+    /// A name for what it says, as `ETag` writes it.
+    pub fn tag(&self) -> &str {
+        &self.0.tag
+    }
+
+    /// The tables that it was made of, as they were.
+    pub(super) fn sighting(&self) -> &Sighting {
+        self.0.sighting()
+    }
 }
 
 /// What an answer consists of.
@@ -34,10 +55,10 @@ impl Answer {
         Self { format, origin: Some(Origin::Hit), content: Content::Whole(kept) }
     }
 
-    /// The bytes, where all of them are here, and a name for what they say, as `ETag` writes it.
-    pub fn whole(&self) -> Option<(Bytes, &str)> {
+    /// The answer, where all of it is here.
+    pub fn whole(&self) -> Option<WholeAnswer> {
         match &self.content {
-            Content::Whole(kept) => Some((kept.bytes.clone(), &kept.tag)),
+            Content::Whole(kept) => Some(WholeAnswer(Arc::clone(kept))),
             Content::Open(..) => None,
         }
     }

@@ -1,12 +1,14 @@
 //! One question to the engine, from its place in the line to the first bytes of the answer.
 
-use super::admission::{Busy, Gate};
-use super::cache::{Landing, Question, Work};
+use bytes::Bytes;
+
+use super::admission::{Busy, Gate, Running};
+use super::cache::Question;
 use super::call::Aggregates;
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::plan::ResultColumn;
-use crate::engine::{EngineClient, EngineError, Query};
+use crate::engine::{EngineClient, EngineError, Query, Rows};
 
 /// Answers of up to so many bytes are waited for to their end, so that they can be kept. It is what the
 /// embedded engine holds back anyway.
@@ -31,6 +33,14 @@ impl Failure {
     }
 }
 
+/// What the engine gave.
+pub(super) enum Landing {
+    /// All bytes.
+    Whole(Bytes),
+    /// The first of many; the rest follows.
+    Open(Rows, Running),
+}
+
 /// Who asks.
 #[derive(Clone)]
 pub(super) struct Asker {
@@ -39,13 +49,7 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// Asks where it is polled.
-    pub(super) fn work(&self, question: Question) -> Work {
-        let asker = self.clone();
-        Box::pin(async move { asker.ask(question).await })
-    }
-
-    /// Asks now.
+    /// Asks, as soon as it is the question's turn.
     pub(super) async fn ask(&self, Question { mut query, aggregates }: Question) -> Result<Landing, Failure> {
         let running = self.gate.enter().await.map_err(Failure::Busy)?;
         if aggregates == Aggregates::Finalized {

@@ -19,11 +19,10 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::answer::Content;
-use super::ask::{Asker, Failure};
+use super::ask::{Asker, Failure, Landing};
 use crate::catalog::Sighting;
-use flights::Flights;
+use flights::{Boarding, Flights, Work};
 
-pub(super) use flights::{Landing, Work};
 pub(super) use kept::Kept;
 pub(super) use key::{CallKey, Question};
 pub(super) use merges::follow_merges;
@@ -50,6 +49,9 @@ pub enum Freshness {
     Asked,
     /// The same, which is not kept for others either (`Cache-Control: no-store`).
     Unkept,
+    /// Any that is not out of date, and what depends on the clock or on chance from the last interval:
+    /// listeners share it.
+    Live,
 }
 
 /// How a call came to its answer: `X-Cache`.
@@ -101,61 +103,70 @@ impl Cache {
     /// The answer to a call that was answered before, if it still holds.
     pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Kept>> {
         let kept = self.calls.get(call)?.upgrade()?;
-        kept.is_current(Instant::now()).then(|| self.count(Origin::Hit, kept))
+        let kept = Some(kept).filter(|kept| kept.is_current(Instant::now()))?;
+        self.metrics.count(Origin::Hit);
+        Some(kept)
     }
 
     /// Finds the answer, or gets it.
     pub(super) async fn answer(&self, wanted: Wanted, asker: &Asker) -> (Result<Content, Failure>, Origin) {
-        let is_shared = wanted.freshness == Freshness::Kept && wanted.lifetime != Lifetime::Once;
-        if is_shared
-            && let Some(kept) =
-                self.answers.get(&wanted.question).filter(|kept| kept.is_current(Instant::now()))
-        {
-            self.point(wanted.call, &kept);
-            return (Ok(Content::Whole(self.count(Origin::Hit, kept))), Origin::Hit);
-        }
-        let shared = if is_shared { self.share(&wanted, asker).await } else { None };
-        let (landed, origin) = match shared {
-            Some(landed) => landed,
-            None => (
-                asker.ask(wanted.question.clone()).await.map(|landing| content(landing, &wanted)),
-                Origin::Miss,
-            ),
+        let takes_kept = matches!(wanted.freshness, Freshness::Kept | Freshness::Live);
+        let shared = match takes_kept && wanted.lifetime != Lifetime::Once {
+            true => self.share(&wanted, asker).await,
+            false => None,
+        };
+        let (content, origin) = match shared {
+            Some(shared) => shared,
+            None => (self.work(&wanted, asker).await, Origin::Miss),
         };
         self.metrics.count(origin);
-        if let (Ok(Content::Whole(kept)), Origin::Miss) = (&landed, origin)
+        if let Ok(Content::Whole(kept)) = &content
             && wanted.freshness != Freshness::Unkept
+            && kept.is_current(Instant::now())
         {
-            self.keep(wanted.question, wanted.call, kept);
+            self.point(wanted.call, kept);
         }
-        (landed, origin)
+        (content, origin)
     }
 
     /// What callers with the same question get together; `None` where one of them has it alone.
     async fn share(&self, wanted: &Wanted, asker: &Asker) -> Option<(Result<Content, Failure>, Origin)> {
-        let work = asker.work(wanted.question.clone());
-        let part = self.flights.join(&wanted.question, &wanted.sighting, work);
-        let origin = part.origin();
-        let landed = part.landing().await?;
-        Some((landed.map(|landing| content(landing, wanted)), origin))
+        let question = &wanted.question;
+        let kept = || self.answers.get(question).filter(|kept| kept.is_current(Instant::now()));
+        let found = match kept() {
+            Some(kept) => Boarding::Landed(kept),
+            None => self.flights.board((question, &wanted.sighting), kept, || self.work(wanted, asker)),
+        };
+        Some(match found {
+            Boarding::Landed(kept) => (Ok(Content::Whole(kept)), Origin::Hit),
+            Boarding::Joined(part) => (part.landing().await?, Origin::Coalesced),
+            Boarding::Begun(part) => (part.landing().await?, Origin::Miss),
+        })
     }
 
-    fn keep(&self, question: Question, call: Option<CallKey>, kept: &Arc<Kept>) {
-        if kept.is_current(Instant::now()) {
-            self.answers.insert(question, Arc::clone(kept));
-            self.point(call, kept);
-        }
+    /// Asks the engine, and keeps the answer where that is wanted.
+    fn work(&self, wanted: &Wanted, asker: &Asker) -> Work {
+        let (asker, answers) = (asker.clone(), self.answers.clone());
+        let Wanted { question, sighting, lifetime, freshness, .. } = wanted;
+        let (question, sighting) = (question.clone(), sighting.clone());
+        let (lifetime, freshness) = (*lifetime, *freshness);
+        Box::pin(async move {
+            let bytes = match asker.ask(question.clone()).await? {
+                Landing::Whole(bytes) => bytes,
+                Landing::Open(rows, running) => return Ok(Content::Open(rows, running)),
+            };
+            let kept = Arc::new(Kept::new(bytes, sighting, lifetime));
+            if freshness != Freshness::Unkept && kept.is_current(Instant::now()) {
+                answers.insert(question, Arc::clone(&kept));
+            }
+            Ok(Content::Whole(kept))
+        })
     }
 
     fn point(&self, call: Option<CallKey>, kept: &Arc<Kept>) {
         if let Some(call) = call {
             self.calls.insert(call, Arc::downgrade(kept));
         }
-    }
-
-    fn count(&self, origin: Origin, kept: Arc<Kept>) -> Arc<Kept> {
-        self.metrics.count(origin);
-        kept
     }
 
     /// Notes how much is kept now.
@@ -175,17 +186,6 @@ impl Cache {
     pub(super) fn is_empty(&self) -> bool {
         self.settle();
         self.answers.entry_count() == 0
-    }
-}
-
-/// What the engine gave, for one caller. The sighting is the caller's own: that of a query which others
-/// began is older, and says the same.
-fn content(landing: Landing, wanted: &Wanted) -> Content {
-    match landing {
-        Landing::Whole(bytes) => {
-            Content::Whole(Arc::new(Kept::new(bytes, wanted.sighting.clone(), wanted.lifetime)))
-        }
-        Landing::Open(rows, running) => Content::Open(rows, running),
     }
 }
 

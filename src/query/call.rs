@@ -9,6 +9,7 @@ use crate::catalog::ResourceName;
 use crate::template::{ArgumentValue, Arguments};
 
 /// One call of a pipe's endpoint.
+#[derive(Clone)]
 pub struct Call {
     /// The pipe, and the right to read it.
     pub permit: ReadPermit,

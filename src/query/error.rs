@@ -78,6 +78,14 @@ pub enum QueryError {
     /// The connection to the engine broke in the middle.
     #[error("the query was not finished: {0}; try again")]
     Lost(String),
+    /// So many callers listen already.
+    #[error(
+        "{limit} callers listen already, which is the limit: try again later, or raise query.max_listeners"
+    )]
+    ListenersFull {
+        /// The most that may listen.
+        limit: usize,
+    },
     /// Too many queries are running.
     #[error(
         "too many queries are running: try again in a moment, or raise query.concurrency and query.queue"

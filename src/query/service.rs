@@ -15,6 +15,7 @@ use super::call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, Sql
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
+use super::live::Listeners;
 use crate::catalog::compose::{Kind, MAX_SQL_BYTES};
 use crate::catalog::{
     Access, Caller, Catalog, Composed, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
@@ -33,6 +34,7 @@ pub struct Queries {
     cache: Arc<Cache>,
     keeping: Keeping,
     metrics: CacheMetrics,
+    pub(super) listeners: Listeners,
     clock: Clock,
 }
 
@@ -69,15 +71,22 @@ fn lifetime(keeping: Keeping, kind: Kind, composed: &Composed) -> Lifetime {
 }
 
 impl Queries {
-    /// A service over the catalog's present and future snapshots.
-    pub fn new(catalog: Arc<Catalog>, engine: EngineClient, settings: &config::Config, clock: Clock) -> Self {
+    /// A service over the catalog's present and future snapshots; its listeners are let go at the stop.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        engine: EngineClient,
+        settings: &config::Config,
+        (clock, stop): (Clock, CancellationToken),
+    ) -> Self {
         let keeps = settings.query.keeps_answers(&settings.engine.place);
         let settings = settings.query.clone();
         let gate = Gate::new(settings.concurrency.get(), settings.queue, settings.queue_timeout);
         let metrics = CacheMetrics::default();
         let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
         let keeping = if keeps { Keeping::On } else { Keeping::Off };
-        Self { catalog, asker: Asker { engine, gate }, settings, cache, keeping, metrics, clock }
+        let listeners = Listeners::new(settings.max_listeners.get(), settings.live_interval, stop);
+        let asker = Asker { engine, gate };
+        Self { catalog, asker, settings, cache, keeping, metrics, listeners, clock }
     }
 
     /// Looks after what is kept until the stop: merges change tables, and nobody says so.
@@ -94,6 +103,12 @@ impl Queries {
     /// Notes how much is kept now.
     pub fn observe(&self) {
         self.cache.observe();
+        self.metrics.observe_listeners(self.listeners.len());
+    }
+
+    /// Wakes after every change of any table.
+    pub(super) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.catalog.versions().changes()
     }
 
     /// Runs a call; returns once the first bytes of the answer are there.
@@ -137,7 +152,8 @@ impl Queries {
     }
 
     fn known(&self, key: Option<&CallKey>, freshness: Freshness) -> Option<Arc<Kept>> {
-        key.filter(|_| freshness == Freshness::Kept).and_then(|key| self.cache.known(key))
+        key.filter(|_| matches!(freshness, Freshness::Kept | Freshness::Live))
+            .and_then(|key| self.cache.known(key))
     }
 
     /// Runs SQL over the rows of an endpoint; nothing else is in its reach, unless everything is.
@@ -217,7 +233,10 @@ impl Queries {
     fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
         let Prepared { composed, kind, format, output, begun, freshness, keeping, call } = prepared;
         let sighting = self.catalog.versions().look(begun, &composed.tables);
-        let lifetime = lifetime(keeping, kind, &composed);
+        let lifetime = match (lifetime(keeping, kind, &composed), freshness) {
+            (Lifetime::Once, Freshness::Live) => Lifetime::AtMost(self.listeners.interval()),
+            (lifetime, _) => lifetime,
+        };
         let call = call.filter(|_| lifetime != Lifetime::Once && composed.rendering == Constancy::Constant);
         let mut query = self.query(composed, format.engine_name(), access).with_output(format, output);
         if kind == Kind::Explain {
@@ -347,6 +366,8 @@ mod tests {
             cache: config::Caching::Off,
             cache_bytes: NonZeroU64::MIN,
             cache_except: std::collections::BTreeSet::new(),
+            max_listeners: NonZeroUsize::MIN,
+            live_interval: Duration::ZERO,
         }
     }
 

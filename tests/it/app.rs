@@ -14,6 +14,7 @@ mod full_disk;
 mod idempotency;
 mod jwts;
 mod kills;
+mod live;
 mod load;
 mod loading;
 mod log_commands;

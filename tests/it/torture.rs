@@ -6,6 +6,7 @@
 
 mod check;
 mod fillings;
+mod freshness;
 mod losses;
 mod strikes;
 mod world;

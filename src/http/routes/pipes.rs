@@ -12,6 +12,7 @@ use super::super::extract::{Caller, QueryPairs};
 use super::super::parameters::Given;
 use super::super::{ApiError, Rooms, parameters};
 use super::descriptions::page;
+use super::live::{Audience, listen};
 use crate::auth::ReadPermit;
 use crate::catalog::ResourceName;
 use crate::query::{Call, Freshness, OutputFormat, Plan, PlanCall, QueryError};
@@ -36,12 +37,16 @@ pub(super) async fn run_endpoint(
         .ok_or_else(|| RequestError::FormatUnknown { extension: extension.to_owned() })?;
     let permit = token.read_pipe(pipe_name(name)?)?;
     let conditions = Conditions::of(request.method(), request.headers());
+    let audience = Audience::of(&request, &query);
     let given = parameters::read(query, request).await?;
     if given.settings.wants_plan()? {
         let call = PlanCall { permit, node: None, arguments: given.arguments };
         return Ok(plan(&rooms.queries.plan(call).await?).into_response());
     }
     let call = call((permit, format), given, conditions.freshness)?;
+    if let Some(audience) = audience {
+        return listen(rooms, audience, call).await;
+    }
     Ok(conditions.respond(rooms.queries.run(call).await?))
 }
 

@@ -5,31 +5,23 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
-use super::{Origin, Question};
+use super::{Kept, Question};
 use crate::catalog::Sighting;
 use crate::engine::Rows;
 use crate::query::admission::Running;
+use crate::query::answer::Content;
 use crate::query::ask::Failure;
 
-/// Asks the engine; dropping it stops the query.
-pub(in crate::query) type Work = Pin<Box<dyn Future<Output = Result<Landing, Failure>> + Send>>;
-
-/// What the engine gave.
-pub(in crate::query) enum Landing {
-    /// All bytes.
-    Whole(Bytes),
-    /// The first of many; the rest follows.
-    Open(Rows, Running),
-}
+/// Asks the engine, and keeps what may be kept; dropping it stops the query.
+pub(super) type Work = Pin<Box<dyn Future<Output = Result<Content, Failure>> + Send>>;
 
 /// The same for several callers.
 #[derive(Clone)]
 enum Arrival {
-    Whole(Bytes),
+    Whole(Arc<Kept>),
     Open(Arc<Mutex<Option<(Rows, Running)>>>),
     Failed(Failure),
 }
@@ -51,43 +43,55 @@ struct Flight {
 }
 
 /// A caller's part in a flight.
-pub(super) struct Part {
-    shared: Shared<Journey>,
-    origin: Origin,
-}
+pub(super) struct Part(Shared<Journey>);
 
 impl Part {
-    pub(super) fn origin(&self) -> Origin {
-        self.origin
-    }
-
     /// Waits for the end; `None` where the rows come piece by piece, and another caller has them.
-    pub(super) async fn landing(self) -> Option<Result<Landing, Failure>> {
-        Some(match self.shared.await {
-            Arrival::Whole(bytes) => Ok(Landing::Whole(bytes)),
+    pub(super) async fn landing(self) -> Option<Result<Content, Failure>> {
+        Some(match self.0.await {
+            Arrival::Whole(kept) => Ok(Content::Whole(kept)),
             Arrival::Open(rows) => {
                 let (rows, running) = rows.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-                Ok(Landing::Open(rows, running))
+                Ok(Content::Open(rows, running))
             }
             Arrival::Failed(failure) => Err(failure),
         })
     }
 }
 
+/// What a caller finds.
+pub(super) enum Boarding {
+    /// A flight just landed with the answer.
+    Landed(Arc<Kept>),
+    /// A flight that goes on.
+    Joined(Part),
+    /// Nothing yet: the caller's own flight begins.
+    Begun(Part),
+}
+
 impl Flights {
-    /// Joins a query that runs, unless a table has changed since it began; else begins one.
-    pub(super) fn join(self: &Arc<Self>, question: &Question, sighting: &Sighting, work: Work) -> Part {
+    /// Joins a query that runs, unless a table has changed since it began; else begins one. A query that
+    /// ended was kept before it left the list, so that `kept` finds it.
+    pub(super) fn board(
+        self: &Arc<Self>,
+        (question, sighting): (&Question, &Sighting),
+        kept: impl FnOnce() -> Option<Arc<Kept>>,
+        work: impl FnOnce() -> Work,
+    ) -> Boarding {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = open.get(question).and_then(Flight::boarding) {
-            return Part { shared, origin: Origin::Coalesced };
+            return Boarding::Joined(Part(shared));
+        }
+        if let Some(kept) = kept() {
+            return Boarding::Landed(kept);
         }
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let departure = Departure { flights: Arc::clone(self), question: question.clone(), number };
-        let shared = journey(work, departure).shared();
+        let shared = journey(work(), departure).shared();
         if let Some(weak) = shared.downgrade() {
             open.insert(question.clone(), Flight { number, sighting: sighting.clone(), shared: weak });
         }
-        Part { shared, origin: Origin::Miss }
+        Boarding::Begun(Part(shared))
     }
 
     #[cfg(test)]
@@ -124,8 +128,8 @@ fn journey(work: Work, departure: Departure) -> Journey {
     Box::pin(async move {
         let _departure = departure;
         match work.await {
-            Ok(Landing::Whole(bytes)) => Arrival::Whole(bytes),
-            Ok(Landing::Open(rows, running)) => Arrival::Open(Arc::new(Mutex::new(Some((rows, running))))),
+            Ok(Content::Whole(kept)) => Arrival::Whole(kept),
+            Ok(Content::Open(rows, running)) => Arrival::Open(Arc::new(Mutex::new(Some((rows, running))))),
             Err(failure) => Arrival::Failed(failure),
         }
     })
@@ -135,75 +139,110 @@ fn journey(work: Work, departure: Departure) -> Journey {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
+    use bytes::Bytes;
     use tokio::sync::oneshot;
 
     use super::*;
     use crate::catalog::Versions;
     use crate::engine::Query;
     use crate::query::Aggregates;
+    use crate::query::cache::Lifetime;
 
     fn question(sql: &str) -> Question {
         Question { query: Query::new(sql, "JSON"), aggregates: Aggregates::States }
     }
 
-    /// Work that counts how often it is begun, and ends when it is told.
-    fn work(begun: &Arc<AtomicUsize>) -> (Work, oneshot::Sender<&'static str>) {
-        let (end, ended) = oneshot::channel();
-        let begun = Arc::clone(begun);
-        let work = Box::pin(async move {
-            begun.fetch_add(1, Ordering::SeqCst);
-            Ok(Landing::Whole(Bytes::from_static(ended.await.unwrap_or("cut off").as_bytes())))
-        });
-        (work, end)
+    fn kept(text: &'static str) -> Arc<Kept> {
+        let sighting = Versions::default().begin();
+        Arc::new(Kept::new(Bytes::from_static(text.as_bytes()), sighting, Lifetime::UntilChanged))
+    }
+
+    /// Flights with work that counts how often it is begun, and ends when it is told.
+    #[derive(Default)]
+    struct Airport {
+        flights: Arc<Flights>,
+        versions: Versions,
+        begun: Arc<AtomicUsize>,
+    }
+
+    type End = oneshot::Sender<&'static str>;
+
+    impl Airport {
+        fn board(&self, sql: &str) -> (Boarding, End) {
+            let (end, ended) = oneshot::channel();
+            let begun = Arc::clone(&self.begun);
+            let work = async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                Ok(Content::Whole(kept(ended.await.unwrap_or("cut off"))))
+            };
+            let (question, sighting) = (question(sql), self.versions.begin());
+            (self.flights.board((&question, &sighting), || None, || Box::pin(work)), end)
+        }
+
+        fn begin(&self, sql: &str) -> (Part, End) {
+            match self.board(sql) {
+                (Boarding::Begun(part), end) => (part, end),
+                _ => panic!("another query was there"),
+            }
+        }
+
+        fn join(&self, sql: &str) -> Part {
+            match self.board(sql).0 {
+                Boarding::Joined(part) => part,
+                _ => panic!("no other query was there"),
+            }
+        }
     }
 
     async fn bytes(part: Part) -> Bytes {
         match part.landing().await {
-            Some(Ok(Landing::Whole(bytes))) => bytes,
+            Some(Ok(Content::Whole(kept))) => kept.bytes.clone(),
             _ => panic!("not whole"),
         }
     }
 
     #[tokio::test]
     async fn equal_questions_share_a_flight_while_nothing_changes() {
-        let (flights, versions) = (Arc::new(Flights::default()), Versions::default());
-        let begun = Arc::new(AtomicUsize::new(0));
-        let (first_work, end) = work(&begun);
-        let first = flights.join(&question("a"), &versions.begin(), first_work);
-        let second = flights.join(&question("a"), &versions.begin(), work(&begun).0);
-        let other = flights.join(&question("b"), &versions.begin(), work(&begun).0);
-        let origins = [first.origin(), second.origin(), other.origin()];
-        assert_eq!(origins, [Origin::Miss, Origin::Coalesced, Origin::Miss]);
+        let airport = Airport::default();
+        let (first, end) = airport.begin("a");
+        let second = airport.join("a");
+        let (other, _) = airport.begin("b");
 
-        versions.everything_changed();
-        let (late_work, late_end) = work(&begun);
-        let late = flights.join(&question("a"), &versions.begin(), late_work);
-        assert_eq!(late.origin(), Origin::Miss, "what runs may have looked before the change");
-        assert_eq!(flights.len(), 2);
+        airport.versions.everything_changed();
+        // What runs may have looked before the change.
+        let (late, late_end) = airport.begin("a");
+        assert_eq!(airport.flights.len(), 2);
 
         end.send("early").unwrap();
         late_end.send("late").unwrap();
-        assert_eq!(
-            tokio::join!(bytes(first), bytes(second), bytes(late)),
-            ("early".into(), "early".into(), "late".into())
-        );
-        assert_eq!(begun.load(Ordering::SeqCst), 2, "the second began nothing, and nobody waited for `b`");
+        let landed = tokio::join!(bytes(first), bytes(second), bytes(late));
+        assert_eq!(landed, ("early".into(), "early".into(), "late".into()));
+        assert_eq!(airport.begun.load(Ordering::SeqCst), 2, "nobody waited for `b`");
         drop(other);
-        assert_eq!(flights.len(), 0);
+        assert_eq!(airport.flights.len(), 0);
     }
 
     #[tokio::test]
     async fn the_last_to_leave_ends_it() {
-        let (flights, versions) = (Arc::new(Flights::default()), Versions::default());
-        let begun = Arc::new(AtomicUsize::new(0));
-        let (first_work, end) = work(&begun);
-        let mut first = Box::pin(flights.join(&question("a"), &versions.begin(), first_work).landing());
-        let mut second = Box::pin(flights.join(&question("a"), &versions.begin(), work(&begun).0).landing());
+        let airport = Airport::default();
+        let (first, end) = airport.begin("a");
+        let mut first = Box::pin(first.landing());
+        let mut second = Box::pin(airport.join("a").landing());
         assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
         drop(first);
         assert!(!end.is_closed(), "one still waits");
         drop(second);
         assert!(end.is_closed());
-        assert_eq!((flights.len(), begun.load(Ordering::SeqCst)), (0, 1));
+        assert_eq!((airport.flights.len(), airport.begun.load(Ordering::SeqCst)), (0, 1));
+    }
+
+    #[test]
+    fn an_answer_that_has_just_come_is_taken() {
+        let (airport, answer) = (Airport::default(), kept("there"));
+        let sighting = airport.versions.begin();
+        let work = || -> Work { panic!("nothing is to be asked") };
+        let found = airport.flights.board((&question("a"), &sighting), || Some(Arc::clone(&answer)), work);
+        assert!(matches!(found, Boarding::Landed(found) if Arc::ptr_eq(&found, &answer)));
+        assert_eq!(airport.flights.len(), 0);
     }
 }

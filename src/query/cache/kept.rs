@@ -31,6 +31,11 @@ impl Kept {
         Self { bytes, tag, sighting, until }
     }
 
+    /// The tables that it was made of, as they were.
+    pub(in crate::query) fn sighting(&self) -> &Sighting {
+        &self.sighting
+    }
+
     /// True where the engine would answer the same.
     pub(super) fn is_current(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now < until) && self.sighting.is_current()

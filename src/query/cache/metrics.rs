@@ -19,21 +19,27 @@ pub struct CacheMetrics {
     answers: Family<ByOrigin, Counter>,
     kept: Gauge,
     bytes: Gauge,
+    listeners: Gauge,
 }
 
 impl CacheMetrics {
     /// Shows the numbers under their names.
     pub fn register(&self, registry: &mut Registry) {
-        let Self { answers, kept, bytes } = self;
+        let Self { answers, kept, bytes, listeners } = self;
         let help = "Calls that were answered from kept answers, by the engine, or with what the engine gave another caller";
         registry.register("query_answers", help, answers.clone());
         registry.register("query_cache_answers", "Answers that are kept", kept.clone());
+        registry.register("query_listeners", "Callers who listen to live answers", listeners.clone());
         registry.register_with_unit("query_cache", "Memory of kept answers", Unit::Bytes, bytes.clone());
     }
 
     pub(super) fn count(&self, origin: Origin) {
         let origin = ByOrigin { origin: origin.as_str() };
         self.answers.get_or_create(&origin).inc();
+    }
+
+    pub(in crate::query) fn observe_listeners(&self, listeners: usize) {
+        self.listeners.set(listeners.try_into().unwrap_or(i64::MAX));
     }
 
     pub(super) fn observe(&self, answers: u64, bytes: u64) {

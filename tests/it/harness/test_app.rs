@@ -121,7 +121,7 @@ fn serve(
         let identity = Identity::load_or_create(folder).unwrap();
         let admin = admin_token(settings, &identity, folder).unwrap();
         let journal = Journal::open(folder, None, settings).unwrap();
-        let app = match App::start(settings, (engine, journal), &identity, admin).await {
+        let app = match App::start(settings, (engine, journal), (&identity, admin), &stop).await {
             Ok(app) => app,
             Err(error) => return drop(started.send(Err(error.to_string()))),
         };
