@@ -24,8 +24,8 @@ pub use jwt::{JwtError, JwtRequest};
 pub use keyring::{Keyring, KeyringParts};
 pub use pace::Pace;
 pub use permit::{
-    AppendPermit, FixedParameters, FixedValue, MetricsPermit, ReadPermit, SqlPermit, Token, TokensPermit,
-    TruncatePermit,
+    AppendPermit, FixedParameters, FixedValue, Holder, MetricsPermit, ReadPermit, SqlPermit, Token,
+    TokensPermit, TruncatePermit,
 };
 pub use token::TokenText;
 pub use token_set::{StaticToken, TokenSet};

@@ -1,6 +1,7 @@
 //! A token's rights, and the permits that it gives: one type for every right.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Number;
 use uuid::Uuid;
@@ -11,10 +12,21 @@ use crate::catalog::{Access, ResourceName, Scope};
 /// Whoever presented a valid token: a name, and what its holder may do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Token {
-    name: String,
+    holder: Holder,
     id: Option<Uuid>,
     scopes: Vec<Scope>,
     fixed: BTreeMap<ResourceName, FixedParameters>,
+}
+
+/// Whose requests they are: tokens of one name share what is shared out among tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Holder(Arc<str>);
+
+impl Holder {
+    /// The holder of the tokens of this name.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
 }
 
 /// Parameters of a pipe that the token decides, by name; nothing in a request can replace them.
@@ -49,6 +61,7 @@ pub struct ReadPermit {
     pipe: ResourceName,
     access: Access,
     fixed: FixedParameters,
+    holder: Holder,
 }
 
 /// The right to run SQL of one's own over what the token reaches. Only [`Token::read_sql`] makes
@@ -56,6 +69,7 @@ pub struct ReadPermit {
 #[derive(Debug, Clone)]
 pub struct SqlPermit {
     access: Access,
+    holder: Holder,
 }
 
 /// The right to see numbers about everything. Only [`Token::see_metrics`] makes one.
@@ -102,6 +116,11 @@ impl ReadPermit {
         &self.access
     }
 
+    /// Whose token gave it.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
     /// The parameters that the token decides.
     pub fn fixed_parameters(&self) -> &FixedParameters {
         &self.fixed
@@ -109,6 +128,11 @@ impl ReadPermit {
 }
 
 impl SqlPermit {
+    /// Whose token gave it.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
     /// What the SQL may name, and the row filters that hold in it.
     pub fn access(&self) -> &Access {
         &self.access
@@ -124,8 +148,8 @@ impl TokensPermit {
 
 impl Token {
     /// A token that is good for these scopes.
-    pub(super) fn new(name: impl Into<String>, scopes: Vec<Scope>) -> Self {
-        Self { name: name.into(), scopes, ..Self::default() }
+    pub(super) fn new(name: impl Into<Arc<str>>, scopes: Vec<Scope>) -> Self {
+        Self { holder: Holder::named(name), scopes, ..Self::default() }
     }
 
     /// The same token with parameters of pipes decided.
@@ -145,9 +169,14 @@ impl Token {
         self.id
     }
 
+    /// Whose it is.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
     /// The name by which people and messages know the token.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.holder.0
     }
 
     /// What it may do.
@@ -175,7 +204,7 @@ impl Token {
         let needed = Scope::ReadPipe(pipe.clone());
         self.require(&[Scope::ReadAll], &needed, || format!("read the pipe `{pipe}`"))?;
         let fixed = self.fixed.get(&pipe).cloned().unwrap_or_default();
-        Ok(ReadPermit { pipe, access: self.access(), fixed })
+        Ok(ReadPermit { pipe, access: self.access(), fixed, holder: self.holder.clone() })
     }
 
     /// Asks for the right to run SQL of one's own; refused where it could name nothing.
@@ -187,9 +216,9 @@ impl Token {
             _ => false,
         });
         if reads_something {
-            return Ok(SqlPermit { access });
+            return Ok(SqlPermit { access, holder: self.holder.clone() });
         }
-        let (token, action) = (self.name.clone(), "run SQL".to_owned());
+        let (token, action) = (self.name().to_owned(), "run SQL".to_owned());
         Err(AuthError::Forbidden { token, action, scope: "DATASOURCES:READ:<data source>".to_owned() })
     }
 
@@ -234,7 +263,11 @@ impl Token {
         if self.scopes.iter().any(suffices) {
             return Ok(());
         }
-        Err(AuthError::Forbidden { token: self.name.clone(), action: action(), scope: needed.to_string() })
+        Err(AuthError::Forbidden {
+            token: self.name().to_owned(),
+            action: action(),
+            scope: needed.to_string(),
+        })
     }
 }
 

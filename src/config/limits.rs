@@ -82,6 +82,9 @@ pub struct Query {
     /// Rows of one result; `None`: any number.
     #[serde(deserialize_with = "units::limit")]
     pub max_result_rows: Option<NonZeroU64>,
+    /// Rows that one query may read; `None`: any number.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_rows_to_read: Option<NonZeroU64>,
     /// Bytes of the SQL that a caller may send.
     #[serde(deserialize_with = "units::count")]
     pub max_sql_bytes: NonZeroUsize,

@@ -8,6 +8,7 @@ use super::call::Aggregates;
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::plan::ResultColumn;
+use crate::auth::Holder;
 use crate::engine::{EngineClient, EngineError, Query, Rows};
 
 /// Answers of up to so many bytes are waited for to their end, so that they can be kept. It is what the
@@ -50,8 +51,9 @@ pub(super) struct Asker {
 
 impl Asker {
     /// Asks, as soon as it is the question's turn.
-    pub(super) async fn ask(&self, Question { mut query, aggregates }: Question) -> Result<Landing, Failure> {
-        let running = self.gate.enter().await.map_err(Failure::Busy)?;
+    pub(super) async fn ask(&self, question: Question, holder: &Holder) -> Result<Landing, Failure> {
+        let Question { mut query, aggregates } = question;
+        let running = self.gate.enter(holder).await.map_err(Failure::Busy)?;
         if aggregates == Aggregates::Finalized {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }

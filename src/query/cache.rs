@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
+use crate::auth::Holder;
 use crate::catalog::Sighting;
 use flights::{Boarding, Flights, Work};
 
@@ -74,6 +75,8 @@ pub(super) struct Wanted {
     pub(super) sighting: Sighting,
     pub(super) lifetime: Lifetime,
     pub(super) freshness: Freshness,
+    /// Who asks: the first of several who share a query takes a place among those that run.
+    pub(super) holder: Holder,
 }
 
 /// The kept answers.
@@ -111,10 +114,8 @@ impl Cache {
     /// Finds the answer, or gets it.
     pub(super) async fn answer(&self, wanted: Wanted, asker: &Asker) -> (Result<Content, Failure>, Origin) {
         let takes_kept = matches!(wanted.freshness, Freshness::Kept | Freshness::Live);
-        let shared = match takes_kept && wanted.lifetime != Lifetime::Once {
-            true => self.share(&wanted, asker).await,
-            false => None,
-        };
+        let is_shared = takes_kept && wanted.lifetime != Lifetime::Once;
+        let shared = if is_shared { self.share(&wanted, asker).await } else { None };
         let (content, origin) = match shared {
             Some(shared) => shared,
             None => (self.work(&wanted, asker).await, Origin::Miss),
@@ -149,9 +150,9 @@ impl Cache {
         let (asker, answers) = (asker.clone(), self.answers.clone());
         let Wanted { question, sighting, lifetime, freshness, .. } = wanted;
         let (question, sighting) = (question.clone(), sighting.clone());
-        let (lifetime, freshness) = (*lifetime, *freshness);
+        let (lifetime, freshness, holder) = (*lifetime, *freshness, wanted.holder.clone());
         Box::pin(async move {
-            let bytes = match asker.ask(question.clone()).await? {
+            let bytes = match asker.ask(question.clone(), &holder).await? {
                 Landing::Whole(bytes) => bytes,
                 Landing::Open(rows, running) => return Ok(Content::Open(rows, running)),
             };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::disclosure::about_text;
 use super::error::QueryError;
 use super::service::Queries;
+use crate::auth::Holder;
 use crate::engine::{EngineError, Query};
 use crate::sql::Statement;
 use crate::sql::gate::{Author, Gate, Purpose};
@@ -108,14 +109,14 @@ fn placeholders(text: &str) -> Result<String, QueryError> {
 impl Queries {
     /// The text in ClickHouse's own layout. The engine reads it as a value and does not run it;
     /// templates stay as they are.
-    pub async fn formatted(&self, text: &str) -> Result<String, QueryError> {
+    pub async fn formatted(&self, text: &str, holder: &Holder) -> Result<String, QueryError> {
         self.check_length(text)?;
         if text.trim_start().starts_with('%') {
             return Ok(text.to_owned());
         }
         let mut query = Query::new("SELECT formatQuery({text:String})", "TSVRaw").with_setting("readonly", 1);
         query.parameters.push(("text".to_owned(), text.to_owned()));
-        let _running = self.asker.gate.enter().await?;
+        let _running = self.asker.gate.enter(holder).await?;
         let formatted = async { self.asker.engine.query(query).await?.collect().await };
         match formatted.await {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned()),

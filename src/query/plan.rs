@@ -6,7 +6,7 @@ use super::call::PlanCall;
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::service::{Queries, endpoint, pipe};
-use crate::auth::ReadPermit;
+use crate::auth::{Holder, ReadPermit};
 use crate::catalog::{Caller, Composed, Node, Pipe};
 use crate::engine::EngineError;
 use crate::template::{Arguments, Environment, Mode};
@@ -49,12 +49,16 @@ impl Queries {
         let composed = workspace.compose_node(pipe, node, caller);
         let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
         let sql = composed.sql.clone();
-        let explanation = self.explanation(composed, audience).await?;
+        let explanation = self.explanation(composed, (audience, call.permit.holder())).await?;
         Ok(Plan { sql, explanation })
     }
 
-    async fn explanation(&self, composed: Composed, audience: Audience<'_>) -> Result<String, QueryError> {
-        let _running = self.asker.gate.enter().await?;
+    async fn explanation(
+        &self,
+        composed: Composed,
+        (audience, holder): (Audience<'_>, &Holder),
+    ) -> Result<String, QueryError> {
+        let _running = self.asker.gate.enter(holder).await?;
         let explain = Composed { sql: format!("EXPLAIN {}", composed.sql), ..composed };
         let rows = self.asker.engine.query(self.query(explain, "TSVRaw", audience.access)).await;
         let bytes = match rows {
@@ -75,7 +79,7 @@ impl Queries {
         let arguments = Arguments::new();
         let caller = Caller { arguments: &arguments, environment: &environment, access: permit.access() };
         let Ok(composed) = workspace.compose(pipe, caller) else { return Ok(Vec::new()) };
-        let _running = self.asker.gate.enter().await?;
+        let _running = self.asker.gate.enter(permit.holder()).await?;
         match self.asker.columns(&self.query(composed, "", permit.access())).await {
             Err(EngineError::Exception { .. }) => Ok(Vec::new()),
             columns => columns.map_err(|error| QueryError::from_engine(error, audience)),

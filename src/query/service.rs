@@ -16,6 +16,7 @@ use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
 use super::live::Listeners;
+use crate::auth::Holder;
 use crate::catalog::compose::{Kind, MAX_SQL_BYTES};
 use crate::catalog::{
     Access, Caller, Catalog, Composed, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
@@ -55,6 +56,7 @@ pub(super) struct Prepared {
     begun: Sighting,
     freshness: Freshness,
     keeping: Keeping,
+    holder: Holder,
     /// What the caller sent, where it is the call of an endpoint whose answers are kept.
     call: Option<CallKey>,
 }
@@ -135,7 +137,9 @@ impl Queries {
         let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
         let (format, output, freshness) = (call.format, call.output, call.freshness);
         let (kind, keeping) = (Kind::Select, self.keeping_of(Some(call.permit.pipe())));
-        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: key };
+        let holder = call.permit.holder().clone();
+        let prepared =
+            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: key };
         self.answer(prepared, audience).await
     }
 
@@ -171,8 +175,9 @@ impl Queries {
         let ComposedText { composed, kind, .. } = self.compose_text(&workspace, sql, Some(pipe), caller)?;
         let audience = Audience { access, own_text: sql, database: &workspace.database };
         let (format, output, freshness) = (call.format, call.output, call.freshness);
-        let keeping = self.keeping_of(Some(&pipe.name));
-        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: key };
+        let (keeping, holder) = (self.keeping_of(Some(&pipe.name)), call.permit.holder().clone());
+        let prepared =
+            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: key };
         self.answer(prepared, audience).await
     }
 
@@ -192,8 +197,9 @@ impl Queries {
         let audience = Audience { access, own_text: &call.sql, database: &workspace.database };
         let ComposedText { composed, kind, .. } = text;
         let (output, freshness) = (call.output, call.freshness);
-        let keeping = self.keeping_of(call.subject.as_ref());
-        let prepared = Prepared { composed, kind, format, output, begun, freshness, keeping, call: None };
+        let (keeping, holder) = (self.keeping_of(call.subject.as_ref()), call.permit.holder().clone());
+        let prepared =
+            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: None };
         self.answer(prepared, audience).await
     }
 
@@ -231,7 +237,7 @@ impl Queries {
     }
 
     fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
-        let Prepared { composed, kind, format, output, begun, freshness, keeping, call } = prepared;
+        let Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call } = prepared;
         let sighting = self.catalog.versions().look(begun, &composed.tables);
         let lifetime = match (lifetime(keeping, kind, &composed), freshness) {
             (Lifetime::Once, Freshness::Live) => Lifetime::AtMost(self.listeners.interval()),
@@ -244,7 +250,7 @@ impl Queries {
             query = query.with_setting("wait_end_of_query", 1);
         }
         let aggregates = if kind == Kind::Select { output.aggregates } else { Aggregates::States };
-        Wanted { question: Question { query, aggregates }, call, sighting, lifetime, freshness }
+        Wanted { question: Question { query, aggregates }, call, sighting, lifetime, freshness, holder }
     }
 
     /// The workspace as it is now.
@@ -314,6 +320,7 @@ impl Query {
         let given = [
             ("max_execution_time", limits.max_execution.map(|time| time.as_secs())),
             ("max_result_rows", limits.max_result_rows.map(u64::from)),
+            ("max_rows_to_read", limits.max_rows_to_read.map(u64::from)),
             ("max_result_bytes", limits.max_result_bytes.map(u64::from)),
             ("max_memory_usage", limits.max_memory_bytes.map(u64::from)),
             ("max_threads", threads),
@@ -358,6 +365,7 @@ mod tests {
             max_result_bytes: None,
             max_memory_bytes: None,
             max_result_rows: None,
+            max_rows_to_read: None,
             max_sql_bytes: NonZeroUsize::MIN,
             max_threads: NonZeroU64::new(threads),
             concurrency: NonZeroUsize::MIN,

@@ -55,10 +55,10 @@ impl FromRequest<Rooms> for GivenText {
 /// `GET /v0/sql_format?q=…`
 pub(super) async fn format_sql(
     State(rooms): State<Rooms>,
-    Caller(_): Caller,
+    Caller(token): Caller,
     text: GivenText,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({ "q": rooms.queries.formatted(&text.sql).await? })))
+    Ok(Json(json!({ "q": rooms.queries.formatted(&text.sql, token.holder()).await? })))
 }
 
 /// `POST /v0/sql_tables` with `q`, `raising`, `table_functions`, `is_copy`

@@ -125,7 +125,7 @@ async fn answers_come_no_faster_than_the_interval_and_the_last_is_among_them() {
     let mut count = Listening::to(&admin, COUNT).await;
     assert_eq!(count.number().await, 0);
     let began = Instant::now();
-    let mut answers = 0;
+    let mut answers = 0_u32;
     let writes = async {
         for id in 0..30 {
             admin.append("hits", format!("{{\"id\":{id}}}")).await;
@@ -138,7 +138,7 @@ async fn answers_come_no_faster_than_the_interval_and_the_last_is_among_them() {
     };
     tokio::join!(writes, hears);
     let intervals = began.elapsed().as_millis() / 500;
-    assert!(u128::from(answers as u32) <= intervals + 1, "{answers} answers in {intervals} intervals");
+    assert!(u128::from(answers) <= intervals + 1, "{answers} answers in {intervals} intervals");
 }
 
 #[tokio::test]

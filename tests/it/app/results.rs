@@ -133,6 +133,35 @@ async fn queries_beyond_the_queue_are_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn slow_queries_of_one_token_keep_nobody_else_out() {
+    let settings = "query.concurrency = 4\nquery.queue = 4\nquery.max_execution_seconds = 3";
+    let project = project().endpoint(
+        "slow_too",
+        "{{ max_threads(1) }} SELECT count() FROM numbers({{ UInt64(rows) }}) WHERE NOT ignore(number)",
+    );
+    let app = Home::with_settings(settings).start(&project).await;
+    let admin = app.admin();
+    let made = admin.post("/v0/tokens?name=dashboard&scope=PIPES:READ:rows", "").await.json();
+    let dashboard = app.anonymous().with_token(made["token"].as_str().unwrap());
+    let paths: Vec<String> =
+        (0..12).map(|more| format!("/v0/pipes/slow_too.json?rows={}", 100_000_000_000_u64 + more)).collect();
+    let greedy = futures_util::future::join_all(paths.iter().map(|path| admin.get(path)));
+    let others = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        for rows in 0..10 {
+            let reply = dashboard.get(&format!("/v0/pipes/rows.json?rows={rows}")).await;
+            assert_eq!((reply.status.as_u16(), reply.header("x-cache")), (200, "miss"), "{}", reply.text);
+        }
+    };
+    let (greedy, ()) = tokio::join!(greedy, others);
+    let refused = greedy.iter().filter(|reply| reply.status == 429).count();
+    assert!(refused >= 12 - 4 - 4, "{refused} were refused");
+    for reply in &greedy {
+        assert!(reply.status == 429 || reply.status == 408, "{} {}", reply.status, reply.text);
+    }
+}
+
+#[tokio::test]
 async fn a_template_can_refuse_a_call_with_its_own_text_and_status() {
     let app = TestApp::start(&project()).await;
     assert_eq!(app.admin().get("/v0/pipes/status.json?x=1").await.error(400), "x is not welcome");

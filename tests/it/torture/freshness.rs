@@ -81,10 +81,10 @@ fn of_tenant_a(app: &TestApp) -> ApiClient {
 
 /// Changes a data source until the end, one change after the other.
 async fn write(admin: ApiClient, n: usize, history: Arc<History>, stop: Arc<AtomicBool>) {
-    let mut step = n;
+    let mut turn = n;
     while !stop.load(Ordering::SeqCst) {
-        step += 1;
-        let place = match step % 9 {
+        turn += 1;
+        let place = match turn % 9 {
             8 => {
                 let place = history.begin(|moment| (moment.rows, moment.of_a) = (0, 0));
                 let reply = admin.post(&format!("/v0/datasources/hits_{n}/truncate"), "").await;
@@ -97,21 +97,21 @@ async fn write(admin: ApiClient, n: usize, history: Arc<History>, stop: Arc<Atom
                 place
             }
             _ => {
-                let (tenant, more) = if step.is_multiple_of(2) { ("a", 1) } else { ("b", 0) };
+                let (tenant, more) = if turn.is_multiple_of(2) { ("a", 1) } else { ("b", 0) };
                 let place = history.begin(|moment| {
                     moment.rows += 1;
                     moment.of_a += more;
                     moment.summed += 1;
                 });
                 admin
-                    .append(&format!("hits_{n}"), format!("{{\"id\":{step},\"tenant\":\"{tenant}\"}}"))
+                    .append(&format!("hits_{n}"), format!("{{\"id\":{turn},\"tenant\":\"{tenant}\"}}"))
                     .await;
                 place
             }
         };
         history.acknowledged.store(place, Ordering::SeqCst);
         // Between two changes answers are kept.
-        tokio::time::sleep(Duration::from_millis(5 + 7 * u64::try_from(step % 5).unwrap())).await;
+        tokio::time::sleep(Duration::from_millis(5 + 7 * u64::try_from(turn % 5).unwrap())).await;
     }
 }
 
@@ -173,11 +173,11 @@ async fn no_answer_is_older_than_what_was_acknowledged() {
         .enumerate()
         .map(|(n, history)| tasks.spawn(write(app.admin(), n, Arc::clone(history), Arc::clone(&stop))))
         .collect();
-    let seed = seed();
+    let first = seed();
     let readers: Vec<_> = (0..READERS)
         .map(|number| {
             let clients = (app.admin(), of_tenant_a(&app));
-            let dice = Dice::new(seed + u64::from(number));
+            let dice = Dice::new(first + u64::from(number));
             tasks.spawn(read(clients, dice, Arc::clone(&histories), Arc::clone(&stop)))
         })
         .collect();

@@ -220,8 +220,7 @@ async fn a_text_is_read_up_to_its_limit() {
 
 #[tokio::test]
 async fn rows_bytes_and_time_are_limited() {
-    let settings =
-        "query.max_result_rows = 5\nquery.max_result_bytes = 2000\nquery.max_execution_seconds = 1";
+    let settings = "query.max_result_rows = 5\nquery.max_result_bytes = 2000\nquery.max_execution_seconds = 1\nquery.max_rows_to_read = 200000000000";
     let app = Home::with_settings(settings).start(&shop()).await;
     fill(&app.admin()).await;
     assert_eq!(data(&get(&app, "SELECT number FROM numbers(5)").await).len(), 5);
@@ -229,6 +228,9 @@ async fn rows_bytes_and_time_are_limited() {
     reply.error(400);
     assert_eq!(reply.header("x-db-exception-code"), "396");
     get(&app, "SELECT repeat(toString(number), 3000) FROM numbers(5)").await.error(400);
+    let reply = get(&app, "SELECT count() FROM numbers(300000000000) WHERE NOT ignore(number)").await;
+    reply.error(400);
+    assert_eq!(reply.header("x-db-exception-code"), "158");
     let reply = get(&app, "SELECT count() FROM numbers(100000000000) WHERE NOT ignore(number)").await;
     reply.error(408);
     assert_eq!(reply.header("x-db-exception-code"), "159");
