@@ -55,6 +55,12 @@ impl Client {
         }
     }
 
+    /// Sends another request from now on.
+    pub(crate) fn ask_for(&mut self, place: &Place) {
+        let (Place::Tcp { request, .. } | Place::Socket { request, .. }) = place;
+        self.request.clone_from(request);
+    }
+
     /// Sends the request and reads its answer, which is whole and good; the bytes of its body.
     pub(crate) fn call(&mut self) -> u64 {
         let (status, bytes) = self.exchange();

@@ -1,5 +1,5 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
+//! runs everything, `-- reading`, `-- polls`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
@@ -10,6 +10,7 @@ mod client;
 mod delivery;
 mod endurance;
 mod ingest;
+mod polls;
 mod process;
 mod reading;
 mod script;
@@ -61,6 +62,9 @@ fn main() {
     };
     if is_asked("reading") {
         reading::run();
+    }
+    if is_asked("polls") {
+        polls::run();
     }
     if is_asked("delivery") {
         delivery::run();

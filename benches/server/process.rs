@@ -78,9 +78,20 @@ impl Server {
 
     /// A call of the server.
     pub(crate) fn endpoint(&self, path: &str) -> Place {
+        self.get(path, "")
+    }
+
+    /// A call of the server that the engine has to answer.
+    pub(crate) fn fresh(&self, path: &str) -> Place {
+        self.get(path, "Cache-Control: no-cache\r\n")
+    }
+
+    /// A call of the server with further headers.
+    pub(crate) fn get(&self, path: &str, headers: &str) -> Place {
         let token = &self.token;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+        );
         Place::Tcp { port: self.port, request: request.into_bytes() }
     }
 

@@ -73,7 +73,7 @@ fn throughput(place: &Place) -> f64 {
 }
 
 fn compare_latency(server: &Server, question: &Question) {
-    let mut ours = Client::connect(&server.endpoint(question.path));
+    let mut ours = Client::connect(&server.fresh(question.path));
     let mut theirs = Client::connect(&server.engine(question.path, "JSON"));
     let (ours, theirs) = in_turn(|| latency(&mut ours), || latency(&mut theirs));
     let added = ours - theirs;
@@ -86,7 +86,7 @@ fn compare_latency(server: &Server, question: &Question) {
 }
 
 fn compare_throughput(server: &Server, question: &Question) {
-    let (endpoint, engine) = (server.endpoint(question.path), server.engine(question.path, "JSON"));
+    let (endpoint, engine) = (server.fresh(question.path), server.engine(question.path, "JSON"));
     let (ours, theirs) = in_turn(|| throughput(&endpoint), || throughput(&engine));
     let share = ours / theirs;
     println!(
@@ -99,7 +99,7 @@ fn compare_throughput(server: &Server, question: &Question) {
 
 fn compare_export(server: &Server, extension: &str, format: &str) {
     let path = format!("/v0/pipes/export.{extension}");
-    let mut ours = Client::connect(&server.endpoint(&path));
+    let mut ours = Client::connect(&server.fresh(&path));
     let mut theirs = Client::connect(&server.engine(&path, format));
     let speed = |client: &mut Client| {
         let began = Instant::now();
@@ -120,8 +120,8 @@ fn compare_export(server: &Server, extension: &str, format: &str) {
 /// One endpoint among many costs what it costs alone.
 fn compare_sizes(one: &Server, many: &Server) {
     let path = QUESTIONS[0].path;
-    let mut few = Client::connect(&one.endpoint(path));
-    let mut lots = Client::connect(&many.endpoint(path));
+    let mut few = Client::connect(&one.fresh(path));
+    let mut lots = Client::connect(&many.fresh(path));
     let (lots, few) = in_turn(|| latency(&mut lots), || latency(&mut few));
     let ratio = lots / few;
     println!(
