@@ -18,6 +18,7 @@ pub mod inspect;
 pub mod live;
 pub mod plan;
 pub mod service;
+pub mod settings;
 
 pub use answer::{Answer, WholeAnswer};
 pub use cache::{Freshness, Origin};

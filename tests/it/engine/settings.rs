@@ -1,7 +1,7 @@
 //! Settings: ours hold for the call and no longer, and SQL cannot change them in read-only mode.
 
 use roost::engine::Query;
-use roost::query::service::FILTERS_FIRST;
+use roost::query::settings::FILTERS_FIRST;
 
 use super::{exception, value};
 use crate::harness::shared_engine;
