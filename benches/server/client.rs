@@ -86,6 +86,8 @@ impl Client {
         }
         let bytes = match length {
             Some(length) => self.skip(length),
+            // Such an answer has no body.
+            None if status == 304 => 0,
             None => self.skip_chunks(),
         };
         (status, bytes)
