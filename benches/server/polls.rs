@@ -129,8 +129,11 @@ fn listen(server: &Server) {
         for stream in &mut streams {
             let mut piece = [0; 16 * 1024];
             let mut heard = 0;
-            while !piece[..heard].ends_with(b"\n\n") {
-                heard += stream.read(&mut piece[heard..]).unwrap();
+            // An event ends with an empty line, and its chunk with another.
+            while !piece[..heard].ends_with(b"\n\n\r\n") {
+                let more = stream.read(&mut piece[heard..]).unwrap();
+                assert!(more > 0, "the listener was let go");
+                heard += more;
             }
         }
     };
