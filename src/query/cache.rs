@@ -140,7 +140,11 @@ impl Cache {
         };
         Some(match found {
             Boarding::Landed(kept) => (Ok(Content::Whole(kept)), Origin::Hit),
-            Boarding::Joined(part) => (part.landing().await?, Origin::Coalesced),
+            Boarding::Joined(part) => match part.landing().await? {
+                // The place that was not to be had was that of the first; this caller has a turn of its own.
+                Err(Failure::Busy(_)) => return None,
+                landed => (landed, Origin::Coalesced),
+            },
             Boarding::Begun(part) => (part.landing().await?, Origin::Miss),
         })
     }

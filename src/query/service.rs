@@ -239,11 +239,13 @@ impl Queries {
     fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
         let Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call } = prepared;
         let sighting = self.catalog.versions().look(begun, &composed.tables);
-        let lifetime = match (lifetime(keeping, kind, &composed), freshness) {
+        let own = lifetime(keeping, kind, &composed);
+        // What listeners share for a moment is found by its question alone, which nobody else looks up.
+        let lifetime = match (own, freshness) {
             (Lifetime::Once, Freshness::Live) => Lifetime::AtMost(self.listeners.interval()),
-            (lifetime, _) => lifetime,
+            _ => own,
         };
-        let call = call.filter(|_| lifetime != Lifetime::Once && composed.rendering == Constancy::Constant);
+        let call = call.filter(|_| own != Lifetime::Once && composed.rendering == Constancy::Constant);
         let mut query = self.query(composed, format.engine_name(), access).with_output(format, output);
         if kind == Kind::Explain {
             // Streamed, the engine answers EXPLAIN AST with nothing.

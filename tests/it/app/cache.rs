@@ -251,6 +251,24 @@ async fn a_query_goes_on_for_those_who_stay_and_ends_with_the_last() {
 }
 
 #[tokio::test]
+async fn a_caller_waits_its_own_time_for_a_place_whoever_asked_first() {
+    let settings = "query.concurrency = 1\nquery.queue = 4\nquery.queue_timeout_seconds = 2\nquery.max_execution_seconds = 3";
+    let app = Home::with_settings(settings).start(&project()).await;
+    let admin = app.admin();
+    let made = admin.post("/v0/tokens?name=dashboard&scope=PIPES:READ:count_hits", "").await.json();
+    let dashboard = app.anonymous().with_token(made["token"].as_str().unwrap());
+    let after = async |milliseconds, client: &ApiClient, path: &str| {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        client.get(path).await.status.as_u16()
+    };
+    let (long, count) = (format!("/v0/pipes/long.ndjson?rows={LONG_ROWS}"), path("count_hits"));
+    let statuses =
+        tokio::join!(after(0, &admin, &long), after(300, &admin, &count), after(1_600, &dashboard, &count));
+    // The place is free after three seconds: too late for the one, and not for the other.
+    assert_eq!(statuses, (408, 429, 200));
+}
+
+#[tokio::test]
 async fn a_failure_is_not_kept() {
     let app = TestApp::start(&project()).await;
     let admin = app.admin();

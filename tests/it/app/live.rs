@@ -167,6 +167,17 @@ async fn many_listeners_cost_one_query_for_each_change() {
 }
 
 #[tokio::test]
+async fn what_listeners_share_for_a_moment_is_not_kept_for_others() {
+    let app = Home::with_settings("query.live_interval_milliseconds = 60000").start(&project()).await;
+    let admin = app.admin();
+    let mut moment = Listening::to(&admin, "/v0/pipes/moment.json").await;
+    let heard = moment.next().await.unwrap().data;
+    let asked = admin.get("/v0/pipes/moment.json").await;
+    assert_eq!(asked.header("x-cache"), "miss");
+    assert_ne!(asked.text.trim_end(), heard, "the clock went on");
+}
+
+#[tokio::test]
 async fn a_token_that_is_taken_away_ends_what_it_hears() {
     let app = Home::with_settings(SETTINGS).start(&project()).await;
     let admin = app.admin();
