@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::call::{Call, Refusal};
 use super::ffi::{Connection, Library, LibraryError, QueryResult, Summary};
@@ -162,23 +163,23 @@ impl Engine {
     }
 
     /// Runs an insert whose data arrive through `next`, which blocks until a piece is there.
+    ///
+    /// Nothing is inserted where the client has `left` before the insert was in the engine's list: it
+    /// may have looked there since, and taken it for one that will not come.
     pub(super) fn run_insert(
         &self,
         call: &Call,
         (text, format): (&str, &str),
         mut next: impl FnMut() -> Option<Piece>,
+        left: &CancellationToken,
     ) -> Result<Summary, Refusal> {
         let mut lease = self.pool.lease(call.profile.clone()).map_err(refused)?;
         let mut stream = lease.connection.insert(text, format).map_err(refused)?;
         let summary = loop {
             match next() {
                 Some(Piece::Data(bytes)) => stream.append(&bytes).map_err(refused)?,
-                Some(Piece::End) => break stream.finish().map_err(refused)?,
-                None => {
-                    return Err(Refusal::bad(
-                        "the client left before the end of the data: nothing was inserted",
-                    ));
-                }
+                Some(Piece::End) if !left.is_cancelled() => break stream.finish().map_err(refused)?,
+                _ => return Err(Refusal::bad("the client left: nothing was inserted")),
             }
         };
         lease.keep();

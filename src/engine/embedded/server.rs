@@ -228,9 +228,11 @@ async fn insert(
         return Err(Refusal::bad("a query in the URL must be an INSERT that ends in FORMAT and a name"));
     }
     let (sender, mut receiver) = mpsc::channel(INSERT_QUEUE);
+    let left = CancellationToken::new();
+    let _leaving = left.clone().drop_guard();
     let ran = spawn_blocking(move || match Statement::insert(&sql) {
         Some(Statement::Insert { text, format }) => {
-            engine.run_insert(&call, (text, format), || receiver.blocking_recv())
+            engine.run_insert(&call, (text, format), || receiver.blocking_recv(), &left)
         }
         _ => Err(Refusal::bad("not an INSERT")),
     });

@@ -6,7 +6,7 @@ use roost::engine::{EngineClient, Query};
 use tokio::io::AsyncWriteExt;
 
 use super::value;
-use crate::harness::{Block, eventually, shared_engine, within};
+use crate::harness::{Block, TestEngine, eventually, shared_engine, within};
 
 /// Within this time, a query without a reader is gone.
 const PROMISE: Duration = Duration::from_millis(500);
@@ -98,4 +98,36 @@ async fn an_insert_whose_client_leaves_in_the_middle_stores_nothing() {
     }
     eventually("no insert is left", async || (running(&engine, &database).await == 0).then_some(())).await;
     assert_eq!(value(&engine, &format!("SELECT count() FROM {database}.t")).await, "0");
+}
+
+#[tokio::test]
+async fn an_insert_whose_client_leaves_before_it_begins_stores_nothing() {
+    let engine = TestEngine::start();
+    let client = engine.client();
+    client.execute("CREATE TABLE t (n UInt64) ORDER BY n").await.unwrap();
+    // More calls than the engine makes at once.
+    let mut calls = Vec::new();
+    for _ in 0..64 {
+        let mut call = engine.address().connect().await;
+        let sleep = b"POST / HTTP/1.1\r\nHost: engine\r\nContent-Length: 15\r\n\r\nSELECT sleep(2)";
+        call.write_all(sleep).await.unwrap();
+        calls.push(call);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let block = Block::new(10_000).numbers("n", 0..10_000).bytes();
+    let mut insert = engine.address().connect().await;
+    let length = block.len();
+    let head = format!(
+        "POST /?query=INSERT+INTO+t+FORMAT+Native HTTP/1.1\r\nHost: engine\r\nContent-Length: {length}\r\n\r\n"
+    );
+    insert.write_all(head.as_bytes()).await.unwrap();
+    insert.write_all(&block).await.unwrap();
+    insert.flush().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(insert);
+    // This one waits behind the insert.
+    assert_eq!(value(&client, "SELECT count() FROM t").await, "0");
+    eventually("no insert is left", async || (running(&client, "INSERT INTO t ").await == 0).then_some(()))
+        .await;
+    assert_eq!(value(&client, "SELECT count() FROM t").await, "0");
 }
