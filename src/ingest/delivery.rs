@@ -32,6 +32,7 @@ mod poison;
 mod populate;
 mod record;
 mod recovery;
+mod stages;
 mod tables;
 mod turns;
 
@@ -135,7 +136,7 @@ impl Delivery {
             database: database.to_owned(),
             plans: ArcSwap::default(),
         };
-        shared.committer.tables.reset_stages(database).await?;
+        shared.committer.tables.drop_old_stages(database).await?;
         shared.recover().await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         Ok(Self { shared: Arc::new(shared), feeds: Feeds::default(), tasks, stop })

@@ -16,7 +16,7 @@ use super::ledger::Batch;
 use super::locks::Locks;
 use super::poison::{self, Refusals};
 use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
-use super::tables::{Anchor, Filled, Tables, stage_of};
+use super::tables::{Filled, Reach, Tables};
 use crate::catalog::Versions;
 use crate::engine::EngineError;
 use crate::ingest::wal::{Sequence, WalError};
@@ -84,8 +84,6 @@ enum Source {
 /// Everything that a batch puts, evaluated.
 pub(super) struct Prepared {
     puts: Vec<(TableKey, Source)>,
-    /// What shows, where that is in doubt, that the stages are what they were when they are put.
-    anchor: Option<Anchor>,
     pub(super) refusals: Refusals,
 }
 
@@ -133,7 +131,10 @@ impl Committer {
         let freeze = Control::Freeze(Box::new(Freeze { batch: id.clone(), to, plan: plan.clone(), heights }));
         self.journal.say(freeze).await?;
         match self.put_all(&prepared, content, &Seen::new()).await {
-            Ok(()) => self.say_done(&id).await,
+            Ok(()) => {
+                self.tables.stages.settle(&plan.tables());
+                self.say_done(&id).await;
+            }
             Err(undone) => {
                 self.journal.metrics().doubted();
                 tracing::warn!(source = id.source, %undone, "a batch is in doubt");
@@ -144,14 +145,15 @@ impl Committer {
     }
 
     async fn prepare(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
-        match direct(plan, content) {
-            Some(puts) => Ok(Prepared { puts, anchor: None, refusals: Refusals::default() }),
+        match direct(&self.tables.reach, plan, content) {
+            Some(puts) => Ok(Prepared { puts, refusals: Refusals::default() }),
             None => self.prepare_stages(plan, content).await,
         }
     }
 
     /// Evaluates a batch in the stages; rows that the engine refuses are moved to the quarantine.
     async fn prepare_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
+        self.tables.abandon_stages(&plan.tables()).await?;
         let mut stages = plan.tables();
         // The quarantine's is emptied where it is filled.
         stages
@@ -167,11 +169,10 @@ impl Committer {
         tables.retain(|table| {
             !plan.null_tables.contains(table) && (quarantined > 0 || *table != plan.quarantine)
         });
-        let anchor = anchor(plan, rows.saturating_sub(refusals.rows()), quarantined);
-        let puts = if anchor.is_some() { tables } else { Vec::new() };
+        let is_empty = rows.saturating_sub(refusals.rows()) == 0 && quarantined == 0;
+        let puts = if is_empty { Vec::new() } else { tables };
         let puts = puts.into_iter().map(|table| (table, Source::Stage)).collect();
-        let anchor = anchor.filter(|_| self.tables.may_be_disturbed());
-        Ok(Prepared { puts, anchor, refusals })
+        Ok(Prepared { puts, refusals })
     }
 
     /// Fills the stages with what is to be put; tells what was moved to the quarantine's.
@@ -198,10 +199,10 @@ impl Committer {
             self.tables.stage_history(&plan.rows, chunk).await?;
         }
         for merged in &content.rows {
-            self.tables.insert_block(&stage_of(&plan.rows), &merged.block).await?;
+            self.tables.insert_block(&self.tables.stages.of(&plan.rows), &merged.block).await?;
         }
         for merged in &content.quarantine {
-            self.tables.insert_block(&stage_of(&plan.quarantine), &merged.block).await?;
+            self.tables.insert_block(&self.tables.stages.of(&plan.quarantine), &merged.block).await?;
         }
         evaluate(&self.tables, plan, (rows, content.quarantine_count())).await
     }
@@ -211,7 +212,7 @@ impl Committer {
     async fn put_all(&self, prepared: &Prepared, content: &Content, seen: &Seen) -> Result<(), Undone> {
         let puts = prepared.puts.iter().map(async |(table, source)| {
             let seen = seen.get(table).filter(|partitions| !partitions.is_empty());
-            self.put((table, source), (prepared, content), seen).await
+            self.put((table, source), content, seen).await
         });
         let outcomes = futures_util::future::join_all(puts).await;
         // Whatever the outcome: of what failed, some may be there. A batch that was in doubt comes here
@@ -223,10 +224,9 @@ impl Committer {
     async fn put(
         &self,
         (table, source): (&TableKey, &Source),
-        (prepared, content): (&Prepared, &Content),
+        content: &Content,
         seen: Option<&BTreeSet<String>>,
     ) -> Result<(), Undone> {
-        let anchor = prepared.anchor.as_ref();
         match (source, seen) {
             (Source::Block(place), _) => {
                 let block = content.rows.iter().chain(&content.quarantine).nth(*place);
@@ -234,8 +234,8 @@ impl Committer {
                     self.tables.insert_block(table, &merged.block).await?;
                 }
             }
-            (Source::Stage, None) => self.tables.put_stage(table, anchor).await?,
-            (Source::Stage, Some(seen)) => self.tables.put_rest(table, anchor, seen).await?,
+            (Source::Stage, None) => self.tables.put_stage(table).await?,
+            (Source::Stage, Some(seen)) => self.tables.put_rest(table, seen).await?,
         }
         Ok(())
     }
@@ -264,11 +264,14 @@ impl Committer {
         let heights = self.tables.heights(&prepared.tables()).await?;
         self.journal.say(Control::Retry { batch: batch.id.clone(), heights, seen: seen.clone() }).await?;
         self.put_all(&prepared, content, &seen).await?;
+        self.tables.stages.settle(&batch.plan.tables());
         Ok(prepared.refusals)
     }
 
     /// Where a batch in doubt is, once nothing can change that any more.
     pub(super) async fn look(&self, batch: &Batch) -> Result<Seen, EngineError> {
+        // In this order: what begins after the fence must find no stage.
+        self.tables.abandon_stages(&batch.plan.tables()).await?;
         self.tables.fence(&batch.plan.tables()).await?;
         let mut parts = self.tables.parts(&batch.plan.kept_tables()).await?;
         let ledger = self.journal.ledger();
@@ -307,16 +310,11 @@ pub(super) async fn evaluate(
     Ok(tables.check_keys(plan).await?)
 }
 
-/// A stage that must hold rows, by what was brought and not by what is there; `None` where nothing was.
-fn anchor(plan: &FrozenPlan, rows: u64, quarantined: u64) -> Option<Anchor> {
-    let stages = [(&plan.rows, rows), (&plan.quarantine, quarantined)];
-    let (table, rows) = stages.into_iter().find(|(_, rows)| *rows > 0)?;
-    Some(Anchor { stage: stage_of(table), rows })
-}
-
-/// The puts of a batch that need no stage: one block into each table, and no view.
-fn direct(plan: &FrozenPlan, content: &Content) -> Option<Vec<(TableKey, Source)>> {
-    let simple = plan.steps.is_empty()
+/// The puts of a batch that need no stage: one block into each table, and no view. A server might take
+/// such a block after it was given up on.
+fn direct(reach: &Reach, plan: &FrozenPlan, content: &Content) -> Option<Vec<(TableKey, Source)>> {
+    let simple = matches!(reach, Reach::Child(_))
+        && plan.steps.is_empty()
         && plan.history.is_none()
         && plan.refused.is_none()
         && content.rows.len() <= 1

@@ -31,7 +31,7 @@ pub(super) struct Part {
 impl Tables {
     /// The heights of tables now.
     pub(super) async fn heights(&self, tables: &BTreeSet<TableKey>) -> Result<Heights, EngineError> {
-        if let Reach::Child { directories, .. } = &self.reach {
+        if let Reach::Child(directories) = &self.reach {
             for _ in 0..2 {
                 if let Some(heights) = self.heights_on_disk(tables, directories).await? {
                     return Ok(heights);
@@ -75,7 +75,7 @@ impl Tables {
              WHERE (database, name) IN ({}) AND engine LIKE '%MergeTree'",
             tuples([table])
         );
-        let found: Vec<Place> = self.engine.rows(sql).await?;
+        let found: Vec<Place> = self.rows(sql).await?;
         if let Some(Place { data_paths }) = found.into_iter().find(|place| !place.data_paths.is_empty()) {
             directories.learn(table.clone(), data_paths);
         }
@@ -84,7 +84,7 @@ impl Tables {
 
     /// Forgets where the parts of tables lie: tables may have been made anew.
     pub(super) fn forget_directories(&self) {
-        if let Reach::Child { directories, .. } = &self.reach {
+        if let Reach::Child(directories) = &self.reach {
             directories.forget();
         }
     }
@@ -93,7 +93,7 @@ impl Tables {
     pub(super) fn is_on_disk(&self, part: &Part) -> bool {
         match &self.reach {
             Reach::Server => true,
-            Reach::Child { .. } => Path::new(&part.path).try_exists().unwrap_or(true),
+            Reach::Child(_) => Path::new(&part.path).try_exists().unwrap_or(true),
         }
     }
 
@@ -114,7 +114,7 @@ impl Tables {
              WHERE (database, table) IN ({}) GROUP BY ALL",
             tuples(tables)
         );
-        for Height { database, table, most } in self.engine.rows(sql).await? {
+        for Height { database, table, most } in self.rows(sql).await? {
             heights.insert(TableKey { database, table }, most);
         }
         Ok(heights)
@@ -131,7 +131,7 @@ impl Tables {
              WHERE (database, table) IN ({}) AND NOT startsWith(partition_id, 'patch-')",
             tuples(tables)
         );
-        self.engine.rows(sql).await
+        self.rows(sql).await
     }
 }
 

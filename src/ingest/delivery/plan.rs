@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::record::{FrozenPlan, TableKey, ViewStep};
-use super::tables::{Filled, Tables, stage_of};
+use super::stages::placeholder;
+use super::tables::{Filled, Tables};
 use crate::catalog::{DataSource, NodeError, ResourceName, View, Workspace};
 use crate::engine::EngineError;
 use crate::schema::{EngineFamily, Expression, Table};
@@ -74,17 +75,21 @@ async fn step(
         return Ok(None);
     };
     let source = TableKey::from(&view.source);
-    let staged = workspace.with_table_at(&view.source, &stage_of(&source).name());
+    let staged = workspace.with_table_at(&view.source, &placeholder(&source).name());
     let composed = staged
         .compose_uncalled(pipe, node)
         .map_err(|reason| PlanningError::View { pipe: name.clone(), reason: Box::new(reason) })?;
     let failed = |reason| PlanningError::Engine { pipe: name.clone(), reason };
     let target = TableKey::from(&target.rows);
-    tables.empty_stages([&source, &target]).await.map_err(failed)?;
-    let columns = tables.describe(&composed.sql).await.map_err(failed)?;
-    let step = ViewStep { pipe: name.to_string(), sql: composed.sql, columns, source, target };
+    let used = [source.clone(), target.clone()];
+    tables.abandon_stages(&used).await.map_err(failed)?;
+    tables.empty_stages(&used).await.map_err(failed)?;
+    let mut step =
+        ViewStep { pipe: name.to_string(), sql: composed.sql, columns: Vec::new(), source, target };
+    step.columns = tables.describe(&tables.stages.sql(&step)).await.map_err(failed)?;
     // What a table in memory cannot do (PREWHERE, FINAL) is told at the start, not at the first row.
     tables.evaluate(&step, Filled::Unknown).await.map_err(failed)?;
+    tables.stages.settle(&used);
     Ok(Some(step))
 }
 

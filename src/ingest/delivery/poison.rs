@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::commit::{Undone, evaluate};
 use super::content::Content;
 use super::record::{FrozenPlan, TableKey};
-use super::tables::{Tables, raw_of, stage_of};
+use super::tables::Tables;
 use crate::schema::{quarantine, quoting};
 
 /// Tries before the runs that are left are taken as refused whole.
@@ -110,7 +110,7 @@ impl<'a> Sieve<'a> {
     /// Lays the rows out as they came.
     async fn over(tables: &'a Tables, plan: &'a FrozenPlan, content: &'a Content) -> Result<Self, Undone> {
         for (number, merged) in content.rows.iter().enumerate() {
-            tables.make_raw(&raw_of(&plan.rows, number), &merged.block).await?;
+            tables.make_raw(&tables.stages.raw(&plan.rows, number), &merged.block).await?;
         }
         Ok(Self { tables, plan, content, tries: 0, passed: 0, refused: Vec::new() })
     }
@@ -187,7 +187,7 @@ impl<'a> Sieve<'a> {
             self.load(table, &format!("NOT ({})", self.condition(table))).await?;
         }
         for merged in &self.content.quarantine {
-            self.tables.insert_block(&stage_of(&self.plan.quarantine), &merged.block).await?;
+            self.tables.insert_block(&self.tables.stages.of(&self.plan.quarantine), &merged.block).await?;
         }
         for (run, reason) in &self.refused {
             self.quarantine(*run, reason).await?;
@@ -221,7 +221,7 @@ impl<'a> Sieve<'a> {
     }
 
     fn raw(&self, table: usize) -> TableKey {
-        raw_of(&self.plan.rows, table)
+        self.tables.stages.raw(&self.plan.rows, table)
     }
 
     /// Moves rows to the quarantine's stage, every value as text.

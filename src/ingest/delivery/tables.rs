@@ -1,19 +1,17 @@
 //! What delivery asks of the engine: stages, heights, puts.
 //!
-//! A stage is a table in memory with the columns of the real one, in the database
-//! `<database>_stage`. New rows are evaluated there, so that what reaches the real table is one
-//! block whose every value is computed already. Whoever uses the stage of a table holds its lock.
-//! The database lives in memory, too: an engine that was started anew knows no stage, so that a
-//! statement which needs one fails, and cannot take it for empty.
+//! New rows are evaluated in stages, so that what reaches the real table is one block whose every
+//! value is computed already. Whoever uses the stage of a table holds its lock.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::directories::Directories;
 use super::record::{Chunk, FrozenPlan, TableKey, ViewStep};
+use super::stages::Stages;
 use crate::engine::{EngineClient, EngineError, Query};
 use crate::ingest::Block;
 use crate::schema::quoting;
@@ -21,35 +19,24 @@ use crate::schema::quoting;
 /// The pause before the engine is asked again whether an insert still runs.
 const FENCE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The engine's code for `throwIf`: here, that a stage is not what it was.
-const THROWN: u32 = 395;
-/// Begins the text of that error.
-const STAGE_GONE: &str = "roost: the stage is gone";
-
 /// The engine as delivery sees it.
 #[derive(Clone)]
 pub(super) struct Tables {
-    pub(super) engine: EngineClient,
+    engine: EngineClient,
     /// How long a statement may take.
     patience: Duration,
     pub(super) reach: Reach,
+    pub(super) stages: Stages,
 }
 
 /// What is known of the engine by where it is.
 #[derive(Debug, Clone)]
 pub(super) enum Reach {
-    /// Behind a network: a statement that was given up on may come to the stages at any time.
+    /// Behind a network: a statement that was given up on may come at any time.
     Server,
-    /// A child of this process, on the same disk.
-    Child {
-        /// The last time that a statement was given up on, which may still come for a while.
-        given_up: Arc<Mutex<Option<Instant>>>,
-        directories: Directories,
-    },
+    /// A child of this process, on the same disk. It begins nothing for a caller that has left.
+    Child(Directories),
 }
-
-/// No statement is on its way to a child for longer.
-const STRAGGLING: Duration = Duration::from_mins(10);
 
 /// Whether a stage holds rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,30 +56,6 @@ impl Filled {
     }
 }
 
-/// The ends of the names of the databases with stages, and with tables that stand in for real ones
-/// while a batch is put again in part.
-const STAGES: &str = "_stage";
-const SCRATCH: &str = "_scratch_stage";
-
-/// The stage of a table.
-pub(super) fn stage_of(table: &TableKey) -> TableKey {
-    beside(table, "")
-}
-
-/// A table beside the stage of a table, for one purpose.
-fn beside(table: &TableKey, suffix: &str) -> TableKey {
-    TableKey { database: format!("{}{STAGES}", table.database), table: format!("{}{suffix}", table.table) }
-}
-
-/// Where rows lie as they came, while those that the engine refuses are looked for.
-pub(super) fn raw_of(table: &TableKey, number: usize) -> TableKey {
-    beside(table, &format!("__raw_{number}"))
-}
-
-fn scratch_of(table: &TableKey) -> TableKey {
-    TableKey { database: format!("{}{SCRATCH}", table.database), table: table.table.clone() }
-}
-
 fn list(columns: &[String]) -> String {
     columns.iter().map(|column| quoting::identifier(column)).collect::<Vec<_>>().join(", ")
 }
@@ -106,61 +69,78 @@ pub(super) fn tuples<'a>(tables: impl IntoIterator<Item = &'a TableKey>) -> Stri
 impl Tables {
     /// The tables of an engine that is a child of this process.
     pub(super) fn of_child(engine: EngineClient, patience: Duration) -> Self {
-        let reach = Reach::Child { given_up: Arc::default(), directories: Directories::default() };
-        Self { engine, patience, reach }
+        Self { engine, patience, reach: Reach::Child(Directories::default()), stages: Stages::default() }
     }
 
     /// The tables of an engine behind a network.
     pub(super) fn of_server(engine: EngineClient, patience: Duration) -> Self {
-        Self { engine, patience, reach: Reach::Server }
+        Self { engine, patience, reach: Reach::Server, stages: Stages::default() }
     }
 
-    /// True where a statement from before may reach a stage while it is in use.
-    pub(super) fn may_be_disturbed(&self) -> bool {
-        match &self.reach {
-            Reach::Server => true,
-            Reach::Child { given_up, .. } => {
-                let last = given_up.lock().unwrap_or_else(PoisonError::into_inner);
-                last.is_some_and(|last| last.elapsed() < STRAGGLING)
-            }
-        }
+    /// Asks for rows.
+    pub(super) async fn rows<T: DeserializeOwned>(
+        &self,
+        sql: impl Into<String>,
+    ) -> Result<Vec<T>, EngineError> {
+        self.read(Query::new(sql, "")).await
     }
 
-    /// Remembers a statement that nobody knows the end of.
-    fn watch(&self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
-        if let (Err(EngineError::Lost(_)), Reach::Child { given_up, .. }) = (&outcome, &self.reach) {
-            *given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
-        outcome
+    /// The same with settings.
+    async fn read<T: DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, EngineError> {
+        let patience = self.patience;
+        let late = |_| EngineError::Lost(format!("no answer after {patience:?}"));
+        tokio::time::timeout(patience, self.engine.read(query)).await.map_err(late)?
     }
 
     async fn command(&self, sql: String) -> Result<(), EngineError> {
-        self.watch(self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await)
+        self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await
     }
 
     /// Runs an insert that reads: one thread, so that rows keep their order.
     async fn insert_select(&self, sql: String) -> Result<(), EngineError> {
         let query = Query::new(sql, "").with_profile().with_insert_settings().with_setting("max_threads", 1);
-        self.watch(self.engine.run(query, self.patience).await)
+        self.engine.run(query, self.patience).await
     }
 
-    /// Drops all stages of a database and makes room for new ones.
-    pub(super) async fn reset_stages(&self, database: &str) -> Result<(), EngineError> {
-        for (suffix, engine) in [(STAGES, "Memory"), (SCRATCH, "Atomic")] {
-            let name = quoting::identifier(&format!("{database}{suffix}"));
-            self.command(format!("DROP DATABASE IF EXISTS {name} SYNC")).await?;
-            self.command(format!("CREATE DATABASE {name} ENGINE = {engine}")).await?;
+    /// Drops the stages that former runs have left in an engine.
+    pub(super) async fn drop_old_stages(&self, database: &str) -> Result<(), EngineError> {
+        #[derive(Deserialize)]
+        struct Old {
+            name: String,
+        }
+        let sql = format!(
+            "SELECT name FROM system.databases WHERE startsWith(name, {}) AND endsWith(name, '{}')",
+            quoting::string(&format!("{database}_")),
+            super::stages::SUFFIX
+        );
+        for Old { name } in self.rows(sql).await? {
+            self.drop_database(&name).await?;
         }
         Ok(())
     }
 
-    /// Makes the stages of some tables and empties them.
+    async fn drop_database(&self, name: &str) -> Result<(), EngineError> {
+        self.command(format!("DROP DATABASE IF EXISTS {} SYNC", quoting::identifier(name))).await
+    }
+
+    /// Drops those stages of some tables that an attempt has left open. A statement of that attempt that
+    /// is still to come finds none and fails.
+    pub(super) async fn abandon_stages(&self, tables: &[TableKey]) -> Result<(), EngineError> {
+        for table in self.stages.left_open(tables) {
+            self.drop_database(&self.stages.scratch(table).database).await?;
+            self.drop_database(&self.stages.of(table).database).await?;
+            self.stages.forget(table);
+        }
+        Ok(())
+    }
+
+    /// Makes the stages of some tables and empties them; they are open from here on.
     pub(super) async fn empty_stages<'a>(
         &self,
         tables: impl IntoIterator<Item = &'a TableKey>,
     ) -> Result<(), EngineError> {
         for table in tables {
-            let stage = stage_of(table).name();
+            let stage = self.stages.open(table).name();
             match self.command(format!("TRUNCATE TABLE {stage} SYNC")).await {
                 Err(EngineError::Exception { code: 60 | 81, .. }) => self.make_stage(table).await?,
                 outcome => outcome?,
@@ -170,7 +150,7 @@ impl Tables {
     }
 
     async fn make_stage(&self, table: &TableKey) -> Result<(), EngineError> {
-        let stage = stage_of(table);
+        let stage = self.stages.of(table);
         let database = quoting::identifier(&stage.database);
         self.command(format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Memory")).await?;
         self.command(format!("CREATE TABLE {} AS {} ENGINE = Memory", stage.name(), table.name())).await
@@ -180,7 +160,7 @@ impl Tables {
     pub(super) async fn insert_block(&self, table: &TableKey, block: &Block) -> Result<(), EngineError> {
         let columns: Vec<String> = block.columns().map(|(name, _)| name.to_string()).collect();
         let statement = format!("INSERT INTO {} ({}) FORMAT Native", table.name(), list(&columns));
-        self.watch(self.engine.insert(&statement, block.encode_native().into(), self.patience).await)
+        self.engine.insert(&statement, block.encode_native().into(), self.patience).await
     }
 
     /// Puts a block, as it came, into a new table in memory.
@@ -205,13 +185,13 @@ impl Tables {
         columns: &[String],
         query: &str,
     ) -> Result<(), EngineError> {
-        let (stage, columns) = (stage_of(table).name(), list(columns));
+        let (stage, columns) = (self.stages.of(table).name(), list(columns));
         self.insert_select(format!("INSERT INTO {stage} ({columns}) {query}")).await
     }
 
     /// Puts a share of a partition of a table into the table's stage.
     pub(super) async fn stage_history(&self, table: &TableKey, chunk: &Chunk) -> Result<(), EngineError> {
-        let (name, stage, condition) = (table.name(), stage_of(table).name(), in_chunk(chunk));
+        let (name, stage, condition) = (table.name(), self.stages.of(table).name(), in_chunk(chunk));
         self.insert_select(format!("INSERT INTO {stage} SELECT * FROM {name} WHERE {condition}")).await
     }
 
@@ -222,7 +202,7 @@ impl Tables {
             rows: u64,
         }
         let sql = format!("SELECT count() AS rows FROM {} WHERE {}", table.name(), in_chunk(chunk));
-        let counted: Vec<Count> = self.engine.rows(sql).await?;
+        let counted: Vec<Count> = self.rows(sql).await?;
         Ok(counted.first().map_or(0, |count| count.rows))
     }
 
@@ -238,20 +218,21 @@ impl Tables {
              GROUP BY partition_id ORDER BY partition_id",
             tuples([table])
         );
-        let found: Vec<Partition> = self.engine.rows(sql).await?;
+        let found: Vec<Partition> = self.rows(sql).await?;
         Ok(found.into_iter().map(|partition| (partition.partition_id, partition.held)).collect())
     }
 
     /// Evaluates a view over the stage of its source into the stage of its target. Without new rows
     /// it is not set off: a count over nothing would still be a row.
     pub(super) async fn evaluate(&self, step: &ViewStep, source: Filled) -> Result<(), EngineError> {
-        let (stage, columns, sql) = (stage_of(&step.target).name(), list(&step.columns), &step.sql);
+        let (stage, columns, sql) =
+            (self.stages.of(&step.target).name(), list(&step.columns), self.stages.sql(step));
         let insert = format!("INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql})");
         match source {
             Filled::No => Ok(()),
             Filled::Yes => self.insert_select(insert).await,
             Filled::Unknown => {
-                let source = stage_of(&step.source).name();
+                let source = self.stages.of(&step.source).name();
                 self.insert_select(format!("{insert} WHERE (SELECT count() FROM {source}) > 0")).await
             }
         }
@@ -260,48 +241,43 @@ impl Tables {
     /// An error where a key of a table cannot be computed of the rows in its stage.
     pub(super) async fn check_keys(&self, plan: &FrozenPlan) -> Result<(), EngineError> {
         let check = |(table, keys): (&TableKey, &String)| {
-            format!("SELECT sum(ignore({keys})) AS keys FROM {}", stage_of(table).name())
+            format!("SELECT sum(ignore({keys})) AS keys FROM {}", self.stages.of(table).name())
         };
         let checks: Vec<String> = plan.own_keys().map(check).collect();
         if checks.is_empty() {
             return Ok(());
         }
         let query = Query::new(checks.join(" UNION ALL "), "").with_profile();
-        self.engine.read::<serde_json::Value>(query).await.map(drop)
+        self.read::<serde_json::Value>(query).await.map(drop)
     }
 
     /// Puts all rows of the stage of a table into the table.
-    pub(super) async fn put_stage(
-        &self,
-        table: &TableKey,
-        anchor: Option<&Anchor>,
-    ) -> Result<(), EngineError> {
-        let (name, stage) = (table.name(), stage_of(table).name());
-        let put = format!("INSERT INTO {name} SELECT * FROM {stage}{}", holds(anchor));
-        self.insert_select(put).await.map_err(lost_where_the_stage_is_gone)
+    pub(super) async fn put_stage(&self, table: &TableKey) -> Result<(), EngineError> {
+        let (name, stage) = (table.name(), self.stages.of(table).name());
+        self.insert_select(format!("INSERT INTO {name} SELECT * FROM {stage}")).await
     }
 
     /// Puts those rows of the stage that belong to partitions where the batch was not seen.
     pub(super) async fn put_rest(
         &self,
         table: &TableKey,
-        anchor: Option<&Anchor>,
         seen: &BTreeSet<String>,
     ) -> Result<(), EngineError> {
-        let scratch = scratch_of(table);
+        let (name, stage, scratch) = (table.name(), self.stages.of(table).name(), self.stages.scratch(table));
+        let from = scratch.name();
+        let database = quoting::identifier(&scratch.database);
+        self.command(format!("CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")).await?;
         self.drop(&scratch).await?;
-        self.command(format!("CREATE TABLE {} AS {}", scratch.name(), table.name())).await?;
-        self.command(format!("SYSTEM STOP MERGES {}", scratch.name())).await?;
-        let (name, stage) = (table.name(), stage_of(table).name());
-        let fill = format!("INSERT INTO {} SELECT * FROM {stage}{}", scratch.name(), holds(anchor));
-        self.insert_select(fill).await.map_err(lost_where_the_stage_is_gone)?;
+        self.command(format!("CREATE TABLE {from} AS {name}")).await?;
+        self.command(format!("SYSTEM STOP MERGES {from}")).await?;
+        self.insert_select(format!("INSERT INTO {from} SELECT * FROM {stage}")).await?;
         let seen: Vec<String> = seen.iter().map(|partition| quoting::string(partition)).collect();
-        let (from, seen) = (scratch.name(), seen.join(", "));
+        let seen = seen.join(", ");
         self.insert_select(format!(
             "INSERT INTO {name} SELECT * FROM {from} WHERE _partition_id NOT IN ({seen})"
         ))
         .await?;
-        self.drop(&scratch).await
+        self.drop_database(&scratch.database).await
     }
 
     /// Waits until no insert into these tables runs any more, whoever asked for it.
@@ -317,7 +293,7 @@ impl Tables {
             "SELECT count() AS inserts FROM system.processes WHERE query_kind = 'Insert' AND ({})",
             into.join(" OR ")
         );
-        while self.engine.rows::<Running>(sql.as_str()).await?.iter().any(|running| running.inserts > 0) {
+        while self.rows::<Running>(sql.as_str()).await?.iter().any(|running| running.inserts > 0) {
             tokio::time::sleep(FENCE_PAUSE).await;
         }
         Ok(())
@@ -358,7 +334,7 @@ impl Tables {
             name: String,
         }
         let query = Query::new(format!("DESCRIBE TABLE ({sql})"), "").with_profile();
-        Ok(self.engine.read::<Described>(query).await?.into_iter().map(|column| column.name).collect())
+        Ok(self.read::<Described>(query).await?.into_iter().map(|column| column.name).collect())
     }
 }
 
@@ -369,32 +345,5 @@ fn in_chunk(chunk: &Chunk) -> String {
         0 | 1 => format!("_partition_id = {partition}"),
         // Of what a row holds, so that it does not depend on where the row lies.
         of => format!("_partition_id = {partition} AND cityHash64(*) % {of} = {}", chunk.share),
-    }
-}
-
-/// A stage that holds so many rows, which shows that no straggler has been in the stages.
-#[derive(Debug)]
-pub(super) struct Anchor {
-    pub(super) stage: TableKey,
-    pub(super) rows: u64,
-}
-
-/// A condition in SQL that throws where the anchor does not hold.
-fn holds(anchor: Option<&Anchor>) -> String {
-    let condition = |Anchor { stage, rows }: &Anchor| {
-        format!(" WHERE (SELECT throwIf(count() != {rows}, '{STAGE_GONE}') FROM {}) = 0", stage.name())
-    };
-    anchor.map(condition).unwrap_or_default()
-}
-
-fn lost_where_the_stage_is_gone(error: EngineError) -> EngineError {
-    match error {
-        EngineError::Exception { code: THROWN, message } if message.contains(STAGE_GONE) => {
-            EngineError::Lost(STAGE_GONE.to_owned())
-        }
-        EngineError::Exception { code: code @ (60 | 81), message } if message.contains("_stage") => {
-            EngineError::Lost(format!("{message} ({code})"))
-        }
-        other => other,
     }
 }

@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::load::{self, Load};
 use super::metrics;
-use super::proxy::{Proxy, Weather};
+use super::proxy::{Proxy, Statements, Weather};
 use crate::gate::{effort, tell};
-use crate::harness::{RemoteEngine, ServerFolder, ServerProcess, within};
+use crate::harness::{Project, RemoteEngine, ServerFolder, ServerProcess, within};
 
 const BACK: Duration = Duration::from_secs(20);
+/// How late a statement comes at least; the server waits for half of that.
+const LATE: Duration = Duration::from_secs(2);
 /// Rounds until a batch is in doubt.
 const MOST_ROUNDS: u64 = 20;
 
 /// A server whose statements give up soon, before an engine behind a proxy.
-async fn server(proxy: &Proxy) -> ServerProcess {
-    ServerFolder::new(&load::project())
+async fn server(proxy: &Proxy, project: &Project) -> ServerProcess {
+    ServerFolder::new(project)
         .with_variable("ROOST__ENGINE__URL", proxy.url())
         .with_variable("ROOST__INGEST__INSERT_TIMEOUT_SECONDS", "1")
         .with_variable("ROOST__INGEST__LINGER_MILLISECONDS", "50")
@@ -28,11 +30,12 @@ async fn server(proxy: &Proxy) -> ServerProcess {
 async fn connections_that_are_cut_frozen_or_half_open_lose_and_double_nothing() {
     let engine = RemoteEngine::start();
     let proxy = Proxy::before(engine.url()).await;
-    let server = server(&proxy).await;
+    let server = server(&proxy, &load::project()).await;
     let load = Load::start(&server.admin());
     let (mut rounds, mut doubts) = (0, 0);
     while rounds < effort() || (doubts == 0 && rounds < MOST_ROUNDS) {
-        for weather in [Weather::HalfOpen, Weather::Cut, Weather::Frozen, Weather::InsertsUnanswered] {
+        let unanswered = [Statements::Inserts, Statements::Puts].map(Weather::Unanswered);
+        for weather in [Weather::HalfOpen, Weather::Cut, Weather::Frozen].into_iter().chain(unanswered) {
             load.progress(20, BACK).await;
             proxy.set(weather);
             // Callers are answered from the log meanwhile, those that do not wait.
@@ -52,10 +55,39 @@ async fn connections_that_are_cut_frozen_or_half_open_lose_and_double_nothing() 
 }
 
 #[tokio::test]
+async fn what_arrives_after_it_was_given_up_on_doubles_nothing() {
+    let engine = RemoteEngine::start();
+    let proxy = Proxy::before(engine.url()).await;
+    let view = "NODE rows\nSQL >\n    SELECT id FROM load\n\nTYPE materialized\nDATASOURCE copies\n";
+    let project = load::project().data_source("copies", &["id UInt64"]).with("pipes/copy.pipe", view);
+    let server = server(&proxy, &project).await;
+    let admin = server.admin();
+    let load = Load::start(&admin);
+    for round in 0..effort() {
+        for statements in [Statements::Inserts, Statements::Puts] {
+            load.progress(20, BACK).await;
+            // The server gives up after a second and tries again at once.
+            proxy.set(Weather::Late(statements, LATE + Duration::from_millis(97 * (round % 20))));
+            tokio::time::sleep(Duration::from_millis(900 + 137 * (round % 4))).await;
+            proxy.set(Weather::Fair);
+        }
+    }
+    load.progress(20, BACK).await;
+    let ledger = load.finish().await;
+    assert_eq!(ledger.unknown, [0; 0], "the log knows every row");
+    tokio::time::sleep(LATE * 2).await;
+    ledger.check(&admin).await;
+    let sql = "SELECT count(), uniqExact(id), (SELECT count() FROM load) FROM copies FORMAT TSV";
+    let copies = admin.get(&format!("/v0/sql?q={sql}")).await.text;
+    let counts: Vec<&str> = copies.split_whitespace().collect();
+    assert!(counts.iter().all(|count| *count == counts[0]), "copies, different ones, rows: {counts:?}");
+}
+
+#[tokio::test]
 async fn an_engine_that_is_away_for_long_costs_nothing_but_room_in_the_log() {
     let engine = RemoteEngine::start();
     let proxy = Proxy::before(engine.url()).await;
-    let server = server(&proxy).await;
+    let server = server(&proxy, &load::project()).await;
     let admin = server.admin();
     assert_eq!(admin.append("load", "{\"id\":0}").await, (1, 0));
     proxy.set(Weather::Cut);

@@ -33,7 +33,7 @@ async fn tables(app: &TestApp) -> Vec<String> {
     let database = app.database();
     let sql = format!(
         "SELECT database, name FROM system.tables WHERE startsWith(database, '{database}') \
-         AND database != '{database}_stage' ORDER BY database, name"
+         AND NOT endsWith(database, '_stage') ORDER BY database, name"
     );
     let rows = app.query_engine(&sql).await;
     rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
