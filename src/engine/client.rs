@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -19,6 +20,10 @@ const MAX_CALLS: usize = 32;
 /// Idle connections kept to the engine; each holds an engine connection at the other end.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a server elsewhere may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection to it that is silent for so long is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Where the engine is at this moment.
 #[derive(Debug, Clone)]
@@ -369,6 +374,17 @@ fn escaped(value: &str) -> String {
     escaped
 }
 
+/// Connections to a server elsewhere, which notice one that is gone without a word.
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_keepalive_interval(Some(KEEPALIVE));
+    connector.set_keepalive_retries(Some(3));
+    connector.set_nodelay(true);
+    connector
+}
+
 fn connect(location: &Location) -> clickhouse::Client {
     let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
     builder.pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
@@ -379,7 +395,7 @@ fn connect(location: &Location) -> clickhouse::Client {
                 .with_url("http://engine")
         }
         Location::Server { url, user, password } => {
-            clickhouse::Client::with_http_client(builder.build_http())
+            clickhouse::Client::with_http_client(builder.build(tcp()))
                 .with_url(url)
                 .with_user(user)
                 .with_password(password.expose_secret())
