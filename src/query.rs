@@ -16,6 +16,7 @@ pub mod error;
 pub mod format;
 pub mod inspect;
 pub mod live;
+pub mod metrics;
 pub mod plan;
 pub mod service;
 pub mod settings;

@@ -13,13 +13,13 @@ mod flights;
 mod kept;
 mod key;
 mod merges;
-mod metrics;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
+use super::metrics::QueryMetrics;
 use crate::auth::Holder;
 use crate::catalog::Sighting;
 use flights::{Boarding, Flights, Work};
@@ -27,7 +27,6 @@ use flights::{Boarding, Flights, Work};
 pub(super) use kept::Kept;
 pub(super) use key::{CallKey, Question};
 pub(super) use merges::follow_merges;
-pub use metrics::CacheMetrics;
 
 /// How long an answer is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +65,17 @@ pub enum Origin {
     Coalesced,
 }
 
+impl Origin {
+    /// The word of `X-Cache`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+        }
+    }
+}
+
 /// What a call wants to know.
 pub(super) struct Wanted {
     pub(super) question: Question,
@@ -85,12 +95,12 @@ pub(super) struct Cache {
     /// They point at answers and keep none alive, so that the bytes of answers are counted once.
     calls: moka::sync::Cache<CallKey, Weak<Kept>>,
     flights: Arc<Flights>,
-    metrics: CacheMetrics,
+    metrics: QueryMetrics,
 }
 
 impl Cache {
     /// Keeps so many bytes: three quarters for answers with their questions, one for what callers sent.
-    pub(super) fn new(bytes: u64, metrics: CacheMetrics) -> Self {
+    pub(super) fn new(bytes: u64, metrics: QueryMetrics) -> Self {
         let answers = moka::sync::Cache::builder()
             .weigher(|question: &Question, kept: &Arc<Kept>| weight(question.bytes() + kept.bytes.len()));
         let calls =

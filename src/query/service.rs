@@ -8,14 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Gate;
 use super::answer::Answer;
 use super::ask::Asker;
-use super::cache::{
-    Cache, CacheMetrics, CallKey, Freshness, Kept, Lifetime, Question, Wanted, follow_merges,
-};
+use super::cache::{Cache, CallKey, Freshness, Kept, Lifetime, Question, Wanted, follow_merges};
 use super::call::{Aggregates, Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
 use super::live::Listeners;
+use super::metrics::QueryMetrics;
 use crate::auth::Holder;
 use crate::catalog::compose::Kind;
 use crate::catalog::{
@@ -34,7 +33,7 @@ pub struct Queries {
     pub(super) settings: config::Query,
     cache: Arc<Cache>,
     keeping: Keeping,
-    metrics: CacheMetrics,
+    metrics: QueryMetrics,
     pub(super) listeners: Listeners,
     clock: Clock,
 }
@@ -83,7 +82,7 @@ impl Queries {
         let keeps = settings.query.keeps_answers(&settings.engine.place);
         let settings = settings.query.clone();
         let gate = Gate::new(settings.concurrency.get(), settings.queue, settings.queue_timeout);
-        let metrics = CacheMetrics::default();
+        let metrics = QueryMetrics::default();
         let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
         let keeping = if keeps { Keeping::On } else { Keeping::Off };
         let listeners = Listeners::new(settings.max_listeners.get(), settings.live_interval, stop);
@@ -98,7 +97,7 @@ impl Queries {
     }
 
     /// What is counted.
-    pub fn metrics(&self) -> &CacheMetrics {
+    pub fn metrics(&self) -> &QueryMetrics {
         &self.metrics
     }
 

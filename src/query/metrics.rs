@@ -1,4 +1,4 @@
-//! What the cache counts, as numbers for Prometheus.
+//! What the way out counts, as numbers for Prometheus.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Origin;
+use super::cache::Origin;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOrigin {
@@ -15,14 +15,14 @@ struct ByOrigin {
 
 /// Counts since the start, and how much is kept.
 #[derive(Debug, Clone, Default)]
-pub struct CacheMetrics {
+pub struct QueryMetrics {
     answers: Family<ByOrigin, Counter>,
     kept: Gauge,
     bytes: Gauge,
     listeners: Gauge,
 }
 
-impl CacheMetrics {
+impl QueryMetrics {
     /// Shows the numbers under their names.
     pub fn register(&self, registry: &mut Registry) {
         let Self { answers, kept, bytes, listeners } = self;
@@ -38,23 +38,12 @@ impl CacheMetrics {
         self.answers.get_or_create(&origin).inc();
     }
 
-    pub(in crate::query) fn observe_listeners(&self, listeners: usize) {
+    pub(super) fn observe_listeners(&self, listeners: usize) {
         self.listeners.set(listeners.try_into().unwrap_or(i64::MAX));
     }
 
     pub(super) fn observe(&self, answers: u64, bytes: u64) {
         self.kept.set(answers.try_into().unwrap_or(i64::MAX));
         self.bytes.set(bytes.try_into().unwrap_or(i64::MAX));
-    }
-}
-
-impl Origin {
-    /// The word of `X-Cache`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Coalesced => "coalesced",
-        }
     }
 }
