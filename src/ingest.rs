@@ -34,6 +34,7 @@ mod paths;
 mod properties;
 mod quarantine;
 mod row;
+mod workers;
 
 pub use admission::Admission;
 pub use block::Block;

@@ -37,6 +37,9 @@ pub struct Ingest {
     /// Batches that are on their way into tables at once.
     #[serde(deserialize_with = "units::count")]
     pub concurrent_batches: NonZeroUsize,
+    /// Threads that work on long bodies at once; `None`: as many as there are processors.
+    #[serde(deserialize_with = "units::pace")]
+    pub decoding_threads: Option<NonZeroU32>,
     /// Bytes of bodies and rows held in memory.
     #[serde(deserialize_with = "units::count")]
     pub queue_bytes: NonZeroUsize,

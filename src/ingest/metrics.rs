@@ -34,6 +34,7 @@ pub struct Metrics {
     batches: Family<OfSource, Counter>,
     batch_rows: Histogram,
     flushes: Histogram,
+    turns: Histogram,
     doubts: Counter,
     log_bytes: Gauge,
     log_segments: Gauge,
@@ -41,6 +42,7 @@ pub struct Metrics {
     repeats: Family<OfSource, Counter>,
     keys: Gauge,
     held: Gauge,
+    decoding: Gauge,
 }
 
 impl Metrics {
@@ -57,6 +59,8 @@ impl Metrics {
             batch_rows: Histogram::new(exponential_buckets(1.0, 4.0, 11)),
             // From 1 ms to 33 s.
             flushes: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            // From 1 ms to 2 s, which is the longest wait.
+            turns: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
             doubts: Counter::default(),
             log_bytes: Gauge::default(),
             log_segments: Gauge::default(),
@@ -64,6 +68,7 @@ impl Metrics {
             repeats: Family::default(),
             keys: Gauge::default(),
             held: Gauge::default(),
+            decoding: Gauge::default(),
         }
     }
 
@@ -92,6 +97,11 @@ impl Metrics {
         self.flushes.observe(took.as_secs_f64());
     }
 
+    /// A data source that has waited so long for its turn.
+    pub(super) fn waited(&self, wait: Duration) {
+        self.turns.observe(wait.as_secs_f64());
+    }
+
     /// A batch of which nobody knew whether it was in its tables.
     pub(super) fn doubted(&self) {
         self.doubts.inc();
@@ -115,6 +125,11 @@ impl Metrics {
     /// What is held of the byte budget now.
     pub(super) fn holds(&self, bytes: usize) {
         self.held.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// How many threads work on long bodies now.
+    pub(super) fn works(&self, threads: usize) {
+        self.decoding.set(i64::try_from(threads).unwrap_or(i64::MAX));
     }
 
     /// Gives the numbers their names, `roost_ingest_…` and `roost_log_…`.
@@ -162,6 +177,13 @@ impl Metrics {
             Unit::Seconds,
             self.flushes.clone(),
         );
+        ingest.register_with_unit(
+            "turn_wait",
+            "Time that rows of a data source waited for their turn to become a batch",
+            Unit::Seconds,
+            self.turns.clone(),
+        );
+        ingest.register("decoding_threads", "Threads that read long bodies now", self.decoding.clone());
         ingest.register(
             "batches_in_doubt",
             "Batches that had to be looked for in their tables",

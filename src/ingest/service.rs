@@ -1,26 +1,23 @@
 //! The room's service: events in, rows in the log and then in the engine.
 
 use std::collections::HashMap;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::admission::{Admission, Budget};
 use super::delivery::{Delivery, Sender, Stored};
 use super::error::IngestError;
 use super::idempotency::{Claim, IdempotencyKey, Remembered, Turn};
 use super::metrics::Metrics;
+use super::workers::Workers;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, Pace, TruncatePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
 use crate::config;
-
-/// Bodies above this size are worked on by a thread that may be busy for a while: about half a
-/// millisecond's work.
-const INLINE_BYTES: usize = 64 * 1024;
 
 /// Takes events for the data sources of one workspace.
 pub struct Ingest {
@@ -122,7 +119,8 @@ impl Ingest {
         let budget = Budget::new(settings.queue_bytes.get(), settings.data_source_queue_bytes.get());
         let wait_timeout = settings.wait_timeout;
         let requests_per_second = settings.requests_per_second;
-        let (pace, channels, workers) = (Pace::default(), Mutex::default(), Workers::new());
+        let (pace, channels) = (Pace::default(), Mutex::default());
+        let workers = Workers::new(settings.decoding_threads);
         Self { catalog, delivery, limits, wait_timeout, budget, pace, requests_per_second, channels, workers }
     }
 
@@ -204,6 +202,7 @@ impl Ingest {
     pub fn observe(&self) -> &Metrics {
         self.delivery.observe();
         self.delivery.metrics().holds(self.budget.held());
+        self.delivery.metrics().works(self.workers.busy());
         self.delivery.metrics()
     }
 
@@ -248,37 +247,6 @@ impl Ingest {
         let channel = Arc::new(Channel { data_source, plan });
         channels.insert(name, Arc::clone(&channel));
         Ok(channel)
-    }
-}
-
-/// Threads that work on long bodies: as many at once as the machine has processors. More would not be
-/// faster, and each keeps memory of its own.
-struct Workers(Arc<Semaphore>);
-
-impl Workers {
-    fn new() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self(Arc::new(Semaphore::new(processors)))
-    }
-
-    /// Does the work on a body of so many bytes: a long one on a thread that may be busy for a while.
-    async fn work<T: Send + 'static>(
-        &self,
-        bytes: usize,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, IngestError> {
-        if bytes <= INLINE_BYTES {
-            return Ok(work());
-        }
-        let place = Arc::clone(&self.0).acquire_owned().await.map_err(|_| IngestError::Stopping)?;
-        // The place goes with the work, which goes on where its client has left.
-        let work = move || {
-            let done = work();
-            drop(place);
-            done
-        };
-        // The work does not panic; a runtime that is going down cancels it.
-        tokio::task::spawn_blocking(work).await.map_err(|_| IngestError::Stopping)
     }
 }
 

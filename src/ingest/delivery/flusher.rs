@@ -99,12 +99,15 @@ impl Flusher {
     /// Flushes everything that waits now.
     async fn flush_all(&self) {
         loop {
+            let began = Instant::now();
             let _turn = self.shared.turns.next().await;
+            let waited = began.elapsed();
             self.feed.begin();
             let requests = self.next();
             if requests.is_empty() {
                 return;
             }
+            self.shared.committer.journal.metrics().waited(waited);
             let load =
                 |waiting: Waiting| Loaded { held: self.feed.take(waiting.sequence, waiting.bytes), waiting };
             self.flush(requests.into_iter().map(load).collect()).await;

@@ -65,3 +65,24 @@ async fn damage_of_the_log_is_counted() {
     assert!(lost.parse::<u64>().unwrap() > 0, "{lost}");
     server.output_with("the log is damaged").await;
 }
+
+#[tokio::test]
+async fn data_sources_take_turns_where_one_batch_is_on_its_way_at_once() {
+    let names: Vec<String> = (0..8).map(|number| format!("hits_{number}")).collect();
+    let project = |project: Project, name: &String| project.data_source(name, &["id UInt64"]);
+    let project = names.iter().fold(Project::default(), project);
+    let server = ServerFolder::new(&project)
+        .with_variable("ROOST__INGEST__CONCURRENT_BATCHES", "1")
+        .with_variable("ROOST__INGEST__DECODING_THREADS", "1")
+        .start()
+        .await;
+    let admin = server.admin();
+    let long = "{\"id\":1234567}\n".repeat(10_000);
+    let appends = names.iter().map(async |name| admin.append(name, long.clone()).await);
+    assert_eq!(futures_util::future::join_all(appends).await, vec![(10_000, 0); names.len()]);
+    // The busiest of them waited for seven others.
+    becomes(&admin, "roost_ingest_turn_wait_seconds_count", "8").await;
+    let waited = value(&admin, "roost_ingest_turn_wait_seconds_sum").await.unwrap();
+    assert!(waited.parse::<f64>().unwrap() > 0.0);
+    becomes(&admin, "roost_ingest_decoding_threads", "0").await;
+}
