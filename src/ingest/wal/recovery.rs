@@ -142,6 +142,7 @@ impl Opening<'_> {
             }
             if place + 1 == count {
                 self.cut_torn_end(segment)?;
+                self.write_again(segment)?;
             }
         }
         Ok((segments, expected))
@@ -160,6 +161,27 @@ impl Opening<'_> {
             segment.file.sync()?;
         }
         Ok(())
+    }
+
+    /// Puts the newest segment on the disk once more, as it was read.
+    ///
+    /// Behind a sync that failed the system shows what was written and takes it for clean, although
+    /// the disk does not have it. A process that was killed at that moment leaves such records; from now on they
+    /// count, so they must be there after a loss of power, too.
+    fn write_again(&self, segment: &Segment) -> io::Result<()> {
+        if self.may_write == MayWrite::No {
+            return Ok(());
+        }
+        let mut offset = 0;
+        while offset < segment.end {
+            let length = (segment.end - offset).min(1 << 20);
+            let mut piece = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+            segment.file.read_at(&mut piece, offset)?;
+            segment.file.write_at(&piece, offset)?;
+            offset += length;
+        }
+        segment.file.sync()?;
+        self.disk.sync()
     }
 
     fn remove(&self, number: u64) -> io::Result<()> {

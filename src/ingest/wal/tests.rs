@@ -363,6 +363,30 @@ fn what_was_refused_is_not_there_after_a_restart() {
     );
 }
 
+#[test]
+fn what_a_start_has_read_is_there_after_a_loss_of_power() {
+    let disk = SimulatedDisk::default();
+    let (wal, _, _) = open(&disk, 1 << 16);
+    fill(&wal, 3);
+    drop(wal);
+    let name = disk.list().unwrap().remove(0);
+    let content = disk.content(&name);
+    // The same segment behind a sync that failed, and a process that was killed before it said so.
+    disk.remove(&name).unwrap();
+    let file = disk.create(&name).unwrap();
+    disk.sync().unwrap();
+    disk.set_faults(Faults { syncs: 1, ..Faults::default() });
+    file.write_at(&content, 0).unwrap();
+    file.sync().unwrap_err();
+    let found = disk.after_kill();
+    let (_, seen, _) = open(&found, 1 << 16);
+    assert_eq!(seen.len(), 3, "the system shows it");
+    for seed in 0..50 {
+        let (_, again, damage) = open(&found.after_power_loss(&mut Dice::new(seed)), 1 << 16);
+        assert_eq!((again.len(), damage), (3, Damage::default()), "seed {seed}");
+    }
+}
+
 /// What the log has told, by the number in each payload.
 #[derive(Debug, Clone, Default)]
 struct Told {
