@@ -25,7 +25,7 @@ pub use keyring::{Keyring, KeyringParts};
 pub use pace::Pace;
 pub use permit::{
     AppendPermit, FixedParameters, FixedValue, Holder, MetricsPermit, ReadPermit, SqlPermit, Token,
-    TokensPermit, TruncatePermit,
+    TokenClass, TokensPermit, TruncatePermit,
 };
 pub use token::TokenText;
 pub use token_set::{StaticToken, TokenSet};

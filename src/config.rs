@@ -25,7 +25,7 @@ use serde::Deserialize;
 pub use engine::{Backoff, EmbeddedEngine, Engine, EnginePlace, RemoteEngine, Sandbox, Watchdog};
 pub use error::ConfigError;
 pub use flags::Flags;
-pub use limits::{Caching, Ingest, Query};
+pub use limits::{Caching, Ingest, Query, QueryLimits};
 pub use origin::{Origin, Place};
 pub use sections::{Data, Log, LogFormat, Project, Server, Tokens, Workspace};
 pub use wal::{Durability, Wal};
@@ -57,6 +57,10 @@ pub struct Config {
     pub wal: Wal,
     /// Limits of the way out.
     pub query: Query,
+    /// Closer ones for static tokens that may not do everything.
+    pub query_token: QueryLimits,
+    /// Closer ones for JWTs.
+    pub query_jwt: QueryLimits,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -74,6 +78,8 @@ struct RawConfig {
     ingest: Ingest,
     wal: Wal,
     query: Query,
+    query_token: QueryLimits,
+    query_jwt: QueryLimits,
     log: Log,
 }
 
@@ -112,6 +118,8 @@ impl Config {
             ingest: raw.ingest,
             wal: raw.wal,
             query: raw.query,
+            query_token: raw.query_token,
+            query_jwt: raw.query_jwt,
             log: raw.log,
         })
     }

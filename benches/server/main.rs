@@ -1,5 +1,5 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- polls`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
+//! runs everything, `-- reading`, `-- polls`, `-- runaway`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
@@ -13,6 +13,7 @@ mod ingest;
 mod polls;
 mod process;
 mod reading;
+mod runaway;
 mod script;
 mod straight;
 mod table;
@@ -65,6 +66,9 @@ fn main() {
     }
     if is_asked("polls") {
         polls::run();
+    }
+    if is_asked("runaway") {
+        runaway::run();
     }
     if is_asked("delivery") {
         delivery::run();

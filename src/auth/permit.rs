@@ -18,14 +18,34 @@ pub struct Token {
     fixed: BTreeMap<ResourceName, FixedParameters>,
 }
 
-/// Whose requests they are: tokens of one name share what is shared out among tokens.
+/// What kind of token it is: each kind has limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TokenClass {
+    /// It may do everything.
+    Admin,
+    /// Kept by the server, with scopes.
+    Static,
+    /// Signed, for somebody outside the house.
+    #[default]
+    Jwt,
+}
+
+/// Whose requests they are: tokens of one kind and name share what is shared out among tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Holder(Arc<str>);
+pub struct Holder {
+    name: Arc<str>,
+    class: TokenClass,
+}
 
 impl Holder {
-    /// The holder of the tokens of this name.
-    pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
+    /// The holder of the tokens of this kind and name.
+    pub fn new(name: impl Into<Arc<str>>, class: TokenClass) -> Self {
+        Self { name: name.into(), class }
+    }
+
+    /// The kind of token.
+    pub fn class(&self) -> TokenClass {
+        self.class
     }
 }
 
@@ -149,7 +169,8 @@ impl TokensPermit {
 impl Token {
     /// A token that is good for these scopes.
     pub(super) fn new(name: impl Into<Arc<str>>, scopes: Vec<Scope>) -> Self {
-        Self { holder: Holder::named(name), scopes, ..Self::default() }
+        let class = if scopes.contains(&Scope::Admin) { TokenClass::Admin } else { TokenClass::default() };
+        Self { holder: Holder::new(name, class), scopes, ..Self::default() }
     }
 
     /// The same token with parameters of pipes decided.
@@ -161,7 +182,11 @@ impl Token {
     /// The same token with the id of the static token that it is.
     #[must_use]
     pub(super) fn with_id(self, id: Uuid) -> Self {
-        Self { id: Some(id), ..self }
+        let class = match self.holder.class {
+            TokenClass::Admin => TokenClass::Admin,
+            TokenClass::Static | TokenClass::Jwt => TokenClass::Static,
+        };
+        Self { id: Some(id), holder: Holder { class, ..self.holder }, ..self }
     }
 
     /// Which static token it is; `None` for a JWT.
@@ -176,7 +201,7 @@ impl Token {
 
     /// The name by which people and messages know the token.
     pub fn name(&self) -> &str {
-        &self.holder.0
+        &self.holder.name
     }
 
     /// What it may do.

@@ -119,6 +119,50 @@ pub struct Query {
     pub live_interval: Duration,
 }
 
+/// `[query_token]`, `[query_jwt]`: closer limits for queries with one kind of token.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryLimits {
+    /// Time in the engine.
+    #[serde(rename = "max_execution_seconds", deserialize_with = "units::seconds_if_any")]
+    pub max_execution: Option<Duration>,
+    /// Longest result.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_result_bytes: Option<NonZeroU64>,
+    /// Memory of one query.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_memory_bytes: Option<NonZeroU64>,
+    /// Rows of one result.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_result_rows: Option<NonZeroU64>,
+    /// Rows that one query may read.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_rows_to_read: Option<NonZeroU64>,
+    /// Threads of one query.
+    #[serde(deserialize_with = "units::limit")]
+    pub max_threads: Option<NonZeroU64>,
+}
+
+impl QueryLimits {
+    /// The closer of two limits, one by one.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self {
+            max_execution: closer(self.max_execution, other.max_execution),
+            max_result_bytes: closer(self.max_result_bytes, other.max_result_bytes),
+            max_memory_bytes: closer(self.max_memory_bytes, other.max_memory_bytes),
+            max_result_rows: closer(self.max_result_rows, other.max_result_rows),
+            max_rows_to_read: closer(self.max_rows_to_read, other.max_rows_to_read),
+            max_threads: closer(self.max_threads, other.max_threads),
+        }
+    }
+}
+
+/// The smaller one; no limit is larger than any.
+fn closer<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
+}
+
 /// Whether answers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,6 +176,18 @@ pub enum Caching {
 }
 
 impl Query {
+    /// What holds for every query.
+    pub fn limits(&self) -> QueryLimits {
+        QueryLimits {
+            max_execution: self.max_execution,
+            max_result_bytes: self.max_result_bytes,
+            max_memory_bytes: self.max_memory_bytes,
+            max_result_rows: self.max_result_rows,
+            max_rows_to_read: self.max_rows_to_read,
+            max_threads: self.max_threads,
+        }
+    }
+
     /// True where answers of the engine at this place are kept.
     pub fn keeps_answers(&self, place: &EnginePlace) -> bool {
         match self.cache {

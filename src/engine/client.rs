@@ -109,6 +109,12 @@ impl Query {
         self
     }
 
+    /// The value of a setting that is a number.
+    pub fn setting(&self, name: &str) -> Option<u64> {
+        let (_, value) = self.settings.iter().find(|(known, _)| known == name)?;
+        value.parse().ok()
+    }
+
     /// Adds the settings with which every block becomes one part in each partition.
     #[must_use]
     pub fn with_insert_settings(self) -> Self {
@@ -145,32 +151,51 @@ pub struct Rows {
     first: Option<Bytes>,
     /// What follows, and the place among the calls that it holds; nothing where `first` is all.
     rest: Option<(clickhouse::query::BytesCursor, OwnedSemaphorePermit)>,
+    /// How many bytes may still come.
+    room: u64,
 }
 
 impl Rows {
+    fn new(
+        first: Option<Bytes>,
+        rest: Option<(clickhouse::query::BytesCursor, OwnedSemaphorePermit)>,
+    ) -> Self {
+        Self { first, rest, room: u64::MAX }
+    }
+
+    /// The same rows, which end in an error where they take more than so many bytes. The engine's own
+    /// `max_result_bytes` counts what it has in memory, where a constant is one value.
+    #[must_use]
+    pub fn within(self, bytes: u64) -> Self {
+        Self { room: bytes, ..self }
+    }
+
     /// The next piece; `None` at the end. An error means that what came before is not whole.
     pub async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
-        match self.first.take() {
-            Some(first) => Ok(Some(first)),
+        let piece = match self.first.take() {
+            Some(first) => Some(first),
             None => match &mut self.rest {
-                Some((cursor, _)) => cursor.next().await.map_err(EngineError::from_client),
-                None => Ok(None),
+                Some((cursor, _)) => cursor.next().await.map_err(EngineError::from_client)?,
+                None => None,
             },
-        }
+        };
+        let length = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        self.room = self.room.checked_sub(length).ok_or_else(too_long)?;
+        Ok(piece)
     }
 
     /// Waits for more until the end is here, or more than `limit` bytes are: an error up to there is
     /// returned, and a small result is a whole one.
-    pub async fn gather(self, limit: usize) -> Result<Self, EngineError> {
-        let Self { first, rest: Some((mut cursor, call)) } = self else { return Ok(self) };
-        let mut gathered = BytesMut::from(first.unwrap_or_default());
+    pub async fn gather(mut self, limit: usize) -> Result<Self, EngineError> {
+        let room = self.room;
+        let mut gathered = BytesMut::new();
         while gathered.len() <= limit {
-            match cursor.next().await.map_err(EngineError::from_client)? {
+            match self.next().await? {
                 Some(piece) => gathered.extend_from_slice(&piece),
-                None => return Ok(Self { first: Some(gathered.freeze()), rest: None }),
+                None => return Ok(Self { first: Some(gathered.freeze()), rest: None, room }),
             }
         }
-        Ok(Self { first: Some(gathered.freeze()), rest: Some((cursor, call)) })
+        Ok(Self { first: Some(gathered.freeze()), room, ..self })
     }
 
     /// The result, where all of it is here: nothing that follows can take it back.
@@ -231,13 +256,13 @@ impl EngineClient {
         let mut cursor = request.fetch_bytes(&query.format).map_err(EngineError::from_client)?;
         let first = cursor.next().await.map_err(EngineError::from_client)?;
         Ok(match first {
-            None => Rows { first, rest: None },
+            None => Rows::new(first, None),
             // Of a small result the end has come, too.
             Some(_) => match cursor.next().now_or_never() {
-                Some(Ok(None)) => Rows { first, rest: None },
-                Some(Ok(second)) => Rows { first: Some(joined(first, second)), rest: Some((cursor, call)) },
+                Some(Ok(None)) => Rows::new(first, None),
+                Some(Ok(second)) => Rows::new(Some(joined(first, second)), Some((cursor, call))),
                 Some(Err(error)) => return Err(EngineError::from_client(error)),
-                None => Rows { first, rest: Some((cursor, call)) },
+                None => Rows::new(first, Some((cursor, call))),
             },
         })
     }
@@ -344,6 +369,12 @@ const INSERT_SETTINGS: [(&str, &str); 10] = [
     ("use_strict_insert_block_limits", "0"),
     ("input_format_skip_unknown_fields", "0"),
 ];
+
+/// What the engine says of a result beyond its limit.
+fn too_long() -> EngineError {
+    let message = "Code: 396. DB::Exception: Limit for result exceeded: more bytes than max_result_bytes. (TOO_MANY_ROWS_OR_BYTES)";
+    EngineError::Exception { code: 396, message: message.to_owned() }
+}
 
 /// Waits until another call may be made.
 async fn enter(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineError> {

@@ -172,7 +172,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn holder(name: &str) -> Holder {
-        Holder::named(name)
+        Holder::new(name, crate::auth::TokenClass::Static)
     }
 
     /// A place that is there at once.

@@ -57,8 +57,9 @@ impl Asker {
         if aggregates == Aggregates::Finalized {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }
+        let limit = query.setting("max_result_bytes").unwrap_or(u64::MAX);
         let rows = self.engine.query(query).await.map_err(Failure::Engine)?;
-        let rows = rows.gather(WHOLE_BYTES).await.map_err(Failure::Engine)?;
+        let rows = rows.within(limit).gather(WHOLE_BYTES).await.map_err(Failure::Engine)?;
         Ok(match rows.whole() {
             Some(bytes) => Landing::Whole(bytes),
             None => Landing::Open(rows, running),

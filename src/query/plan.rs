@@ -60,7 +60,7 @@ impl Queries {
     ) -> Result<String, QueryError> {
         let _running = self.asker.gate.enter(holder).await?;
         let explain = Composed { sql: format!("EXPLAIN {}", composed.sql), ..composed };
-        let rows = self.asker.engine.query(self.query(explain, "TSVRaw", audience.access)).await;
+        let rows = self.asker.engine.query(self.query(explain, "TSVRaw", (audience.access, holder))).await;
         let bytes = match rows {
             Ok(rows) => rows.collect().await,
             Err(error) => Err(error),
@@ -80,7 +80,7 @@ impl Queries {
         let caller = Caller { arguments: &arguments, environment: &environment, access: permit.access() };
         let Ok(composed) = workspace.compose(pipe, caller) else { return Ok(Vec::new()) };
         let _running = self.asker.gate.enter(permit.holder()).await?;
-        match self.asker.columns(&self.query(composed, "", permit.access())).await {
+        match self.asker.columns(&self.query(composed, "", (permit.access(), permit.holder()))).await {
             Err(EngineError::Exception { .. }) => Ok(Vec::new()),
             columns => columns.map_err(|error| QueryError::from_engine(error, audience)),
         }

@@ -15,6 +15,7 @@ use super::error::QueryError;
 use super::format::OutputFormat;
 use super::live::Listeners;
 use super::metrics::QueryMetrics;
+use super::settings::Limits;
 use crate::auth::Holder;
 use crate::catalog::compose::Kind;
 use crate::catalog::{
@@ -31,6 +32,7 @@ pub struct Queries {
     catalog: Arc<Catalog>,
     pub(super) asker: Asker,
     pub(super) settings: config::Query,
+    pub(super) limits: Limits,
     cache: Arc<Cache>,
     keeping: Keeping,
     metrics: QueryMetrics,
@@ -80,14 +82,14 @@ impl Queries {
         (clock, stop): (Clock, CancellationToken),
     ) -> Self {
         let keeps = settings.query.keeps_answers(&settings.engine.place);
-        let settings = settings.query.clone();
+        let (limits, settings) = (Limits::new(settings), settings.query.clone());
         let gate = Gate::new(settings.concurrency.get(), settings.queue, settings.queue_timeout);
         let metrics = QueryMetrics::default();
         let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
         let keeping = if keeps { Keeping::On } else { Keeping::Off };
         let listeners = Listeners::new(settings.max_listeners.get(), settings.live_interval, stop);
         let asker = Asker { engine, gate };
-        Self { catalog, asker, settings, cache, keeping, metrics, listeners, clock }
+        Self { catalog, asker, settings, limits, cache, keeping, metrics, listeners, clock }
     }
 
     /// Looks after what is kept until the stop: merges change tables, and nobody says so.
@@ -245,7 +247,8 @@ impl Queries {
             _ => own,
         };
         let call = call.filter(|_| own != Lifetime::Once && composed.rendering == Constancy::Constant);
-        let mut query = self.query(composed, format.engine_name(), access).with_output(format, output);
+        let mut query =
+            self.query(composed, format.engine_name(), (access, &holder)).with_output(format, output);
         if kind == Kind::Explain {
             // Streamed, the engine answers EXPLAIN AST with nothing.
             query = query.with_setting("wait_end_of_query", 1);

@@ -6,9 +6,10 @@
 use super::call::{Denormals, OutputSettings, ParquetTexts, WideIntegers};
 use super::format::OutputFormat;
 use super::service::Queries;
+use crate::auth::{Holder, TokenClass};
 use crate::catalog::compose::MAX_SQL_BYTES;
 use crate::catalog::{Access, Composed};
-use crate::config;
+use crate::config::{self, QueryLimits};
 use crate::engine::Query;
 
 /// Keeps row filters before every other condition. ClickHouse would else join conditions of the
@@ -17,10 +18,39 @@ use crate::engine::Query;
 pub const FILTERS_FIRST: [(&str, &str); 2] =
     [("optimize_move_to_prewhere", "0"), ("query_plan_merge_filters", "0")];
 
+/// The operator's limits by kind of token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    every: QueryLimits,
+    of_static: QueryLimits,
+    of_jwt: QueryLimits,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &config::Config) -> Self {
+        let every = settings.query.limits();
+        let (of_static, of_jwt) = (settings.query_token.within(every), settings.query_jwt.within(every));
+        Self { every, of_static, of_jwt }
+    }
+
+    fn of(&self, class: TokenClass) -> &QueryLimits {
+        match class {
+            TokenClass::Admin => &self.every,
+            TokenClass::Static => &self.of_static,
+            TokenClass::Jwt => &self.of_jwt,
+        }
+    }
+}
+
 impl Queries {
     /// The call of the engine. It names no database: every table in the SQL is qualified, and a
     /// bare name that slipped through would find nothing.
-    pub(super) fn query(&self, composed: Composed, format: &str, access: &Access) -> Query {
+    pub(super) fn query(
+        &self,
+        composed: Composed,
+        format: &str,
+        (access, holder): (&Access, &Holder),
+    ) -> Query {
         let mut query = Query::new(composed.sql, format).with_profile();
         for (name, value) in composed.settings {
             query = query.with_setting(&name, value);
@@ -31,7 +61,7 @@ impl Queries {
         }
         query
             .with_setting("max_query_size", MAX_SQL_BYTES)
-            .with_limits(&self.settings)
+            .with_limits(self.limits.of(holder.class()))
             .with_setting("readonly", 1)
     }
 }
@@ -39,7 +69,7 @@ impl Queries {
 impl Query {
     /// Adds the operator's limits; a limit that is not set is left to the engine. What a template
     /// asked for stays where it is within them.
-    fn with_limits(self, limits: &config::Query) -> Self {
+    fn with_limits(self, limits: &QueryLimits) -> Self {
         let threads = limits.max_threads.map(|limit| self.threads_within(limit.get()));
         let given = [
             ("max_execution_time", limits.max_execution.map(|time| time.as_secs())),
@@ -55,8 +85,7 @@ impl Query {
 
     /// The threads asked for so far, or the limit; 0 is ClickHouse's word for as many as it likes.
     fn threads_within(&self, limit: u64) -> u64 {
-        let asked = self.settings.iter().find(|(name, _)| name == "max_threads");
-        let asked = asked.and_then(|(_, value)| value.parse().ok());
+        let asked = self.setting("max_threads");
         asked.filter(|threads| (1..=limit).contains(threads)).unwrap_or(limit)
     }
 
@@ -78,36 +107,17 @@ impl Query {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU64, NonZeroUsize};
+    use std::num::NonZeroU64;
     use std::time::Duration;
 
     use super::*;
-
-    fn limits(threads: u64) -> config::Query {
-        config::Query {
-            max_execution: None,
-            max_result_bytes: None,
-            max_memory_bytes: None,
-            max_result_rows: None,
-            max_rows_to_read: None,
-            max_sql_bytes: NonZeroUsize::MIN,
-            max_threads: NonZeroU64::new(threads),
-            concurrency: NonZeroUsize::MIN,
-            queue: 0,
-            queue_timeout: Duration::ZERO,
-            cache: config::Caching::Off,
-            cache_bytes: NonZeroU64::MIN,
-            cache_except: std::collections::BTreeSet::new(),
-            max_listeners: NonZeroUsize::MIN,
-            live_interval: Duration::ZERO,
-        }
-    }
 
     /// The values of `max_threads` that reach the engine.
     fn threads(asked: Option<&str>, limit: u64) -> Vec<String> {
         let query = Query::new("SELECT 1", "JSON");
         let query = asked.into_iter().fold(query, |query, asked| query.with_setting("max_threads", asked));
-        query.with_limits(&limits(limit)).settings.into_iter().map(|(_, value)| value).collect()
+        let limits = QueryLimits { max_threads: NonZeroU64::new(limit), ..QueryLimits::default() };
+        query.with_limits(&limits).settings.into_iter().map(|(_, value)| value).collect()
     }
 
     #[test]
@@ -121,5 +131,20 @@ mod tests {
         assert_eq!(threads(None, 2), ["2"]);
         assert_eq!(threads(Some("9"), 0), ["9"]);
         assert!(threads(None, 0).is_empty());
+    }
+
+    #[test]
+    fn the_limits_of_a_kind_of_token_are_never_wider_than_those_of_all() {
+        let seconds = |seconds| QueryLimits {
+            max_execution: Some(Duration::from_secs(seconds)),
+            ..QueryLimits::default()
+        };
+        let within =
+            |own: QueryLimits, all: QueryLimits| own.within(all).max_execution.map(|it| it.as_secs());
+        assert_eq!(within(seconds(3), seconds(10)), Some(3));
+        assert_eq!(within(seconds(30), seconds(10)), Some(10));
+        assert_eq!(within(QueryLimits::default(), seconds(10)), Some(10));
+        assert_eq!(within(seconds(3), QueryLimits::default()), Some(3));
+        assert_eq!(within(QueryLimits::default(), QueryLimits::default()), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What an answer depends on.
 
+use crate::auth::TokenClass;
 use crate::catalog::{Access, ResourceName};
 use crate::engine::Query;
 use crate::query::{Aggregates, ArgumentValue, Call, OutputFormat, OutputSettings};
@@ -16,6 +17,8 @@ pub(in crate::query) struct CallKey {
     /// By name.
     arguments: Vec<(String, ArgumentValue)>,
     access: Access,
+    /// Each kind of token has limits of its own.
+    class: TokenClass,
 }
 
 impl CallKey {
@@ -31,6 +34,7 @@ impl CallKey {
             output: call.output,
             arguments,
             access: call.permit.access().clone(),
+            class: call.permit.holder().class(),
         }
     }
 

@@ -6,6 +6,7 @@ mod endpoints;
 mod errors;
 mod formats;
 mod inspect;
+mod limits;
 mod own_sql;
 mod rights;
 mod streaming;
