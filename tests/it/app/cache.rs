@@ -117,7 +117,16 @@ async fn an_acknowledged_write_is_in_the_next_answer_however_the_rows_are_reache
         for pipe in pipes {
             let base = if pipe == "over_pipes" { 1000 } else { 0 };
             assert_eq!(number(&admin, pipe).await, (base + written, "miss".to_owned()), "{pipe}");
-            assert_eq!(number(&admin, pipe).await, (base + written, "hit".to_owned()), "{pipe}");
+            let kept = async || {
+                let (rows, origin) = number(&admin, pipe).await;
+                assert_eq!(rows, base + written, "{pipe}");
+                (origin == "hit").then_some(())
+            };
+            // A merge of the sums is a change, too, and comes when it likes.
+            match pipe {
+                "summed" | "over_pipes" => eventually("the sums are kept between merges", kept).await,
+                _ => assert_eq!(kept().await, Some(()), "{pipe}"),
+            }
         }
         assert_eq!(admin.append("hits", "{\"id\":1,\"page\":\"/\"}").await, (1, 0));
     }
