@@ -33,11 +33,16 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// Whether settings or the current database may be others afterwards: SET and USE are commands,
-    /// and behind a `;` (or one in a text literal, which costs a connection and no more) stands
-    /// whatever the engine's own parser finds there.
+    /// Whether settings, the current database or temporary tables may be others afterwards. Reading,
+    /// inserting and emptying tables change none of them. Behind every `;` another statement may begin;
+    /// where one stands in a text literal instead, that costs a connection and no more.
     pub(super) fn may_change_session(text: &'a str) -> bool {
-        !matches!(Self::query(text), Self::Rows(_)) || text.contains(';')
+        let leaves_alone = |statement: &str| {
+            let word = first_word(skip_blanks_and_comments(statement));
+            let known = ["INSERT", "TRUNCATE"].iter().any(|known| word.eq_ignore_ascii_case(known));
+            known || matches!(Statement::query(statement), Statement::Rows(_))
+        };
+        !text.split(';').all(leaves_alone)
     }
 
     /// Sorts a statement whose data are in the body of the request: it must be an INSERT that
@@ -107,9 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn a_session_stays_as_it_was_after_a_single_statement_that_answers_rows() {
-        assert!(!Statement::may_change_session("SELECT 1"));
-        for text in ["SET a = 1", "USE d", "SELECT 1; SET a = 1", "/**/ set a = 1", "(SET a = 1)"] {
+    fn a_session_stays_as_it_was_after_statements_that_read_insert_or_empty() {
+        for text in ["SELECT 1", "INSERT INTO t SELECT 1", "/*m*/TRUNCATE TABLE a;\nTRUNCATE TABLE b"] {
+            assert!(!Statement::may_change_session(text), "{text}");
+        }
+        for text in [
+            "SET a = 1",
+            "USE d",
+            "SELECT 1; SET a = 1",
+            "INSERT INTO t SELECT 1;SET a = 1",
+            "INSERT INTO t SELECT ';SET a = 1'",
+            "/**/ set a = 1",
+            "(SET a = 1)",
+            "CREATE TEMPORARY TABLE t (a Int8)",
+        ] {
             assert!(Statement::may_change_session(text), "{text}");
         }
     }
