@@ -15,7 +15,7 @@ use super::journal::Journal;
 use super::ledger::Batch;
 use super::locks::Locks;
 use super::poison::{self, Refusals};
-use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey};
+use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey, ViewStep};
 use super::tables::{Filled, Reach, Tables};
 use crate::catalog::Versions;
 use crate::engine::EngineError;
@@ -297,16 +297,16 @@ pub(super) async fn evaluate(
     plan: &FrozenPlan,
     (rows, quarantined): (u64, u64),
 ) -> Result<(), Undone> {
-    for step in &plan.steps {
+    let filled = |step: &ViewStep| {
         let filled_by_a_view = plan.steps.iter().any(|other| other.target == step.source);
-        let source = match &step.source {
+        match &step.source {
             _ if filled_by_a_view => Filled::Unknown,
             source if *source == plan.rows => Filled::with(rows),
             source if *source == plan.quarantine => Filled::with(quarantined),
             _ => Filled::Unknown,
-        };
-        tables.evaluate(step, source).await?;
-    }
+        }
+    };
+    tables.evaluate(plan.steps.iter().map(|step| (step, filled(step)))).await?;
     Ok(tables.check_keys(plan).await?)
 }
 

@@ -88,7 +88,7 @@ async fn step(
         ViewStep { pipe: name.to_string(), sql: composed.sql, columns: Vec::new(), source, target };
     step.columns = tables.describe(&tables.stages.sql(&step)).await.map_err(failed)?;
     // What a table in memory cannot do (PREWHERE, FINAL) is told at the start, not at the first row.
-    tables.evaluate(&step, Filled::Unknown).await.map_err(failed)?;
+    tables.evaluate([(&step, Filled::Unknown)]).await.map_err(failed)?;
     tables.stages.settle(&used);
     Ok(Some(step))
 }

@@ -93,13 +93,26 @@ impl Tables {
     }
 
     async fn command(&self, sql: String) -> Result<(), EngineError> {
-        self.engine.run(Query::new(sql, "").with_insert_settings(), self.patience).await
+        self.engine.run(commanding(sql), self.patience).await
     }
 
-    /// Runs an insert that reads: one thread, so that rows keep their order.
     async fn insert_select(&self, sql: String) -> Result<(), EngineError> {
-        let query = Query::new(sql, "").with_profile().with_insert_settings().with_setting("max_threads", 1);
-        self.engine.run(query, self.patience).await
+        self.engine.run(inserting(sql), self.patience).await
+    }
+
+    /// Runs statements one behind the other, up to the first that fails. A child takes all of them in
+    /// one call: each call has a price of its own.
+    async fn run_all(&self, statements: &[String], call: fn(String) -> Query) -> Result<(), EngineError> {
+        let calls = match &self.reach {
+            Reach::Child(_) if statements.len() > 1 => &[statements.join(";\n")],
+            _ => statements,
+        };
+        let patience =
+            self.patience * u32::try_from(statements.len() / calls.len().max(1)).unwrap_or(u32::MAX);
+        for sql in calls {
+            self.engine.run(call(sql.clone()), patience).await?;
+        }
+        Ok(())
     }
 
     /// Drops the stages that former runs have left in an engine.
@@ -135,13 +148,15 @@ impl Tables {
     }
 
     /// Makes the stages of some tables and empties them; they are open from here on.
-    pub(super) async fn empty_stages<'a>(
-        &self,
-        tables: impl IntoIterator<Item = &'a TableKey>,
-    ) -> Result<(), EngineError> {
-        for table in tables {
-            let stage = self.stages.open(table).name();
-            match self.command(format!("TRUNCATE TABLE {stage} SYNC")).await {
+    pub(super) async fn empty_stages(&self, tables: &[TableKey]) -> Result<(), EngineError> {
+        let emptying = |table| format!("TRUNCATE TABLE {} SYNC", self.stages.open(table).name());
+        let statements: Vec<String> = tables.iter().map(emptying).collect();
+        match self.run_all(&statements, commanding).await {
+            Err(EngineError::Exception { code: 60 | 81, .. }) => {}
+            outcome => return outcome,
+        }
+        for (table, statement) in tables.iter().zip(statements) {
+            match self.command(statement).await {
                 Err(EngineError::Exception { code: 60 | 81, .. }) => self.make_stage(table).await?,
                 outcome => outcome?,
             }
@@ -222,18 +237,27 @@ impl Tables {
         Ok(found.into_iter().map(|partition| (partition.partition_id, partition.held)).collect())
     }
 
-    /// Evaluates a view over the stage of its source into the stage of its target. Without new rows
-    /// it is not set off: a count over nothing would still be a row.
-    pub(super) async fn evaluate(&self, step: &ViewStep, source: Filled) -> Result<(), EngineError> {
+    /// Evaluates views, each over the stage of its source into the stage of its target, in this order.
+    /// Without new rows one is not set off: a count over nothing would still be a row.
+    pub(super) async fn evaluate<'a>(
+        &self,
+        steps: impl IntoIterator<Item = (&'a ViewStep, Filled)>,
+    ) -> Result<(), EngineError> {
+        let evaluation = |(step, source)| self.evaluation(step, source);
+        let statements: Vec<String> = steps.into_iter().filter_map(evaluation).collect();
+        self.run_all(&statements, inserting).await
+    }
+
+    fn evaluation(&self, step: &ViewStep, source: Filled) -> Option<String> {
         let (stage, columns, sql) =
             (self.stages.of(&step.target).name(), list(&step.columns), self.stages.sql(step));
         let insert = format!("INSERT INTO {stage} ({columns}) SELECT {columns} FROM ({sql})");
         match source {
-            Filled::No => Ok(()),
-            Filled::Yes => self.insert_select(insert).await,
+            Filled::No => None,
+            Filled::Yes => Some(insert),
             Filled::Unknown => {
                 let source = self.stages.of(&step.source).name();
-                self.insert_select(format!("{insert} WHERE (SELECT count() FROM {source}) > 0")).await
+                Some(format!("{insert} WHERE (SELECT count() FROM {source}) > 0"))
             }
         }
     }
@@ -346,4 +370,14 @@ fn in_chunk(chunk: &Chunk) -> String {
         // Of what a row holds, so that it does not depend on where the row lies.
         of => format!("_partition_id = {partition} AND cityHash64(*) % {of} = {}", chunk.share),
     }
+}
+
+/// A statement that writes.
+fn commanding(sql: String) -> Query {
+    Query::new(sql, "").with_insert_settings()
+}
+
+/// An insert that reads: one thread, so that rows keep their order.
+fn inserting(sql: String) -> Query {
+    Query::new(sql, "").with_profile().with_insert_settings().with_setting("max_threads", 1)
 }
