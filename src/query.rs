@@ -15,6 +15,7 @@ mod disclosure;
 pub mod error;
 pub mod format;
 pub mod inspect;
+mod lengths;
 pub mod live;
 pub mod metrics;
 pub mod plan;

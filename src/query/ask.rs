@@ -7,6 +7,7 @@ use super::cache::Question;
 use super::call::Aggregates;
 use super::disclosure::Audience;
 use super::error::QueryError;
+use super::lengths::{Length, Lengths, Likeness};
 use super::plan::ResultColumn;
 use crate::auth::Holder;
 use crate::engine::{EngineClient, EngineError, Query, Rows};
@@ -47,23 +48,34 @@ pub(super) enum Landing {
 pub(super) struct Asker {
     pub(super) engine: EngineClient,
     pub(super) gate: Gate,
+    pub(super) lengths: Lengths,
 }
 
 impl Asker {
     /// Asks, as soon as it is the question's turn.
-    pub(super) async fn ask(&self, question: Question, holder: &Holder) -> Result<Landing, Failure> {
+    pub(super) async fn ask(
+        &self,
+        question: Question,
+        likeness: Likeness,
+        holder: &Holder,
+    ) -> Result<Landing, Failure> {
         let Question { mut query, aggregates } = question;
         let running = self.gate.enter(holder).await.map_err(Failure::Busy)?;
         if aggregates == Aggregates::Finalized {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }
         let limit = query.setting("max_result_bytes").unwrap_or(u64::MAX);
+        if self.lengths.expected(likeness) == Length::Short {
+            query = query.with_setting("output_format_parallel_formatting", 0);
+        }
         let rows = self.engine.query(query).await.map_err(Failure::Engine)?;
         let rows = rows.within(limit).gather(WHOLE_BYTES).await.map_err(Failure::Engine)?;
-        Ok(match rows.whole() {
-            Some(bytes) => Landing::Whole(bytes),
-            None => Landing::Open(rows, running),
-        })
+        let (length, landing) = match rows.whole() {
+            Some(bytes) => (Length::Short, Landing::Whole(bytes)),
+            None => (Length::Long, Landing::Open(rows, running)),
+        };
+        self.lengths.learn(likeness, length);
+        Ok(landing)
     }
 
     /// The columns that a query would answer.

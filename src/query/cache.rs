@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
+use super::lengths::Likeness;
 use super::metrics::QueryMetrics;
 use crate::auth::Holder;
 use crate::catalog::Sighting;
@@ -85,6 +86,8 @@ pub(super) struct Wanted {
     pub(super) sighting: Sighting,
     pub(super) lifetime: Lifetime,
     pub(super) freshness: Freshness,
+    /// What tells how long the answer will be.
+    pub(super) likeness: Likeness,
     /// Who asks: the first of several who share a query takes a place among those that run.
     pub(super) holder: Holder,
 }
@@ -162,11 +165,12 @@ impl Cache {
     /// Asks the engine, and keeps the answer where that is wanted.
     fn work(&self, wanted: &Wanted, asker: &Asker) -> Work {
         let (asker, answers) = (asker.clone(), self.answers.clone());
-        let Wanted { question, sighting, lifetime, freshness, .. } = wanted;
+        let Wanted { question, sighting, lifetime, freshness, likeness, .. } = wanted;
         let (question, sighting) = (question.clone(), sighting.clone());
         let (lifetime, freshness, holder) = (*lifetime, *freshness, wanted.holder.clone());
+        let likeness = *likeness;
         Box::pin(async move {
-            let bytes = match asker.ask(question.clone(), &holder).await? {
+            let bytes = match asker.ask(question.clone(), likeness, &holder).await? {
                 Landing::Whole(bytes) => bytes,
                 Landing::Open(rows, running) => return Ok(Content::Open(rows, running)),
             };

@@ -13,6 +13,7 @@ use super::call::{Aggregates, Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
+use super::lengths::{Lengths, Likeness};
 use super::live::Listeners;
 use super::metrics::QueryMetrics;
 use super::settings::Limits;
@@ -57,6 +58,7 @@ pub(super) struct Prepared {
     begun: Sighting,
     freshness: Freshness,
     keeping: Keeping,
+    likeness: Likeness,
     holder: Holder,
     /// What the caller sent, where it is the call of an endpoint whose answers are kept.
     call: Option<CallKey>,
@@ -88,7 +90,7 @@ impl Queries {
         let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
         let keeping = if keeps { Keeping::On } else { Keeping::Off };
         let listeners = Listeners::new(settings.max_listeners.get(), settings.live_interval, stop);
-        let asker = Asker { engine, gate };
+        let asker = Asker { engine, gate, lengths: Lengths::default() };
         Self { catalog, asker, settings, limits, cache, keeping, metrics, listeners, clock }
     }
 
@@ -138,9 +140,19 @@ impl Queries {
         let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
         let (format, output, freshness) = (call.format, call.output, call.freshness);
         let (kind, keeping) = (Kind::Select, self.keeping_of(Some(call.permit.pipe())));
-        let holder = call.permit.holder().clone();
-        let prepared =
-            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: key };
+        let (likeness, holder) = (Likeness::of(&pipe.name), call.permit.holder().clone());
+        let prepared = Prepared {
+            composed,
+            kind,
+            format,
+            output,
+            begun,
+            freshness,
+            keeping,
+            likeness,
+            holder,
+            call: key,
+        };
         self.answer(prepared, audience).await
     }
 
@@ -177,8 +189,19 @@ impl Queries {
         let audience = Audience { access, own_text: sql, database: &workspace.database };
         let (format, output, freshness) = (call.format, call.output, call.freshness);
         let (keeping, holder) = (self.keeping_of(Some(&pipe.name)), call.permit.holder().clone());
-        let prepared =
-            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: key };
+        let likeness = Likeness::of((&pipe.name, sql));
+        let prepared = Prepared {
+            composed,
+            kind,
+            format,
+            output,
+            begun,
+            freshness,
+            keeping,
+            likeness,
+            holder,
+            call: key,
+        };
         self.answer(prepared, audience).await
     }
 
@@ -199,8 +222,19 @@ impl Queries {
         let ComposedText { composed, kind, .. } = text;
         let (output, freshness) = (call.output, call.freshness);
         let (keeping, holder) = (self.keeping_of(call.subject.as_ref()), call.permit.holder().clone());
-        let prepared =
-            Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call: None };
+        let likeness = Likeness::of(&call.sql);
+        let prepared = Prepared {
+            composed,
+            kind,
+            format,
+            output,
+            begun,
+            freshness,
+            keeping,
+            likeness,
+            holder,
+            call: None,
+        };
         self.answer(prepared, audience).await
     }
 
@@ -238,7 +272,8 @@ impl Queries {
     }
 
     fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
-        let Prepared { composed, kind, format, output, begun, freshness, keeping, holder, call } = prepared;
+        let Prepared { composed, kind, format, output, begun, freshness, keeping, likeness, holder, call } =
+            prepared;
         let sighting = self.catalog.versions().look(begun, &composed.tables);
         let own = lifetime(keeping, kind, &composed);
         // What listeners share for a moment is found by its question alone, which nobody else looks up.
@@ -254,7 +289,15 @@ impl Queries {
             query = query.with_setting("wait_end_of_query", 1);
         }
         let aggregates = if kind == Kind::Select { output.aggregates } else { Aggregates::States };
-        Wanted { question: Question { query, aggregates }, call, sighting, lifetime, freshness, holder }
+        Wanted {
+            question: Question { query, aggregates },
+            call,
+            sighting,
+            lifetime,
+            freshness,
+            likeness,
+            holder,
+        }
     }
 
     /// The workspace as it is now.
