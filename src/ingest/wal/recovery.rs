@@ -166,22 +166,20 @@ impl Opening<'_> {
     /// Puts the newest segment on the disk once more, as it was read.
     ///
     /// Behind a sync that failed the system shows what was written and takes it for clean, although
-    /// the disk does not have it. A process that was killed at that moment leaves such records; from now on they
-    /// count, so they must be there after a loss of power, too.
+    /// the disk does not have it. A process that was killed at that moment leaves such records; from
+    /// now on they count, so they must be there after a loss of power, too. A file system that writes
+    /// nothing in place may have no room for it: that is no reason not to start.
     fn write_again(&self, segment: &Segment) -> io::Result<()> {
         if self.may_write == MayWrite::No {
             return Ok(());
         }
-        let mut offset = 0;
-        while offset < segment.end {
-            let length = (segment.end - offset).min(1 << 20);
-            let mut piece = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-            segment.file.read_at(&mut piece, offset)?;
-            segment.file.write_at(&piece, offset)?;
-            offset += length;
+        match rewrite(&*segment.file, segment.end) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                tracing::warn!(%error, "the disk is full: the newest segment of the log stays as it was found");
+                Ok(())
+            }
+            outcome => outcome.and_then(|()| self.disk.sync()),
         }
-        segment.file.sync()?;
-        self.disk.sync()
     }
 
     fn remove(&self, number: u64) -> io::Result<()> {
@@ -227,6 +225,18 @@ fn copy(from: &dyn LogFile, create: impl FnOnce() -> io::Result<Arc<dyn LogFile>
         offset += piece.len() as u64;
     }
     to.sync()
+}
+
+/// Writes the bytes up to `end` once more, and syncs them.
+fn rewrite(file: &dyn LogFile, end: u64) -> io::Result<()> {
+    let mut offset = 0;
+    while offset < end {
+        let mut piece = vec![0; usize::try_from((end - offset).min(1 << 20)).map_err(io::Error::other)?];
+        file.read_at(&mut piece, offset)?;
+        file.write_at(&piece, offset)?;
+        offset += piece.len() as u64;
+    }
+    file.sync()
 }
 
 fn read_header(file: &dyn LogFile) -> io::Result<Option<Header>> {

@@ -387,6 +387,17 @@ fn what_a_start_has_read_is_there_after_a_loss_of_power() {
     }
 }
 
+#[test]
+fn a_log_starts_on_a_disk_that_has_no_room_to_write_it_once_more() {
+    let disk = SimulatedDisk::default();
+    let (wal, _, _) = open(&disk, 1 << 16);
+    fill(&wal, 3);
+    drop(wal);
+    disk.set_faults(Faults { room: Some(0), ..Faults::default() });
+    let (_, seen, damage) = open(&disk, 1 << 16);
+    assert_eq!((seen.len(), damage), (3, Damage::default()));
+}
+
 /// What the log has told, by the number in each payload.
 #[derive(Debug, Clone, Default)]
 struct Told {
