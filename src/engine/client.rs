@@ -188,6 +188,9 @@ impl Rows {
     /// returned, and a small result is a whole one.
     pub async fn gather(mut self, limit: usize) -> Result<Self, EngineError> {
         let room = self.room;
+        if let Some(whole) = self.whole() {
+            return if whole.len() as u64 <= room { Ok(self) } else { Err(too_long()) };
+        }
         let mut gathered = BytesMut::new();
         while gathered.len() <= limit {
             match self.next().await? {

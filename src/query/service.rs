@@ -48,12 +48,10 @@ enum Keeping {
     Off,
 }
 
-/// A query that may run.
-pub(super) struct Prepared {
-    pub(super) composed: Composed,
-    pub(super) kind: Kind,
-    pub(super) format: OutputFormat,
-    pub(super) output: OutputSettings,
+/// How a query is to be answered.
+struct Order {
+    format: OutputFormat,
+    output: OutputSettings,
     /// The whole as it was before the workspace was looked at.
     begun: Sighting,
     freshness: Freshness,
@@ -138,22 +136,22 @@ impl Queries {
         let caller = Caller { arguments: &arguments, environment: &environment, access };
         let composed = workspace.compose(pipe, caller);
         let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
-        let (format, output, freshness) = (call.format, call.output, call.freshness);
-        let (kind, keeping) = (Kind::Select, self.keeping_of(Some(call.permit.pipe())));
-        let (likeness, holder) = (Likeness::of(&pipe.name), call.permit.holder().clone());
-        let prepared = Prepared {
-            composed,
-            kind,
-            format,
-            output,
+        self.answer((composed, Kind::Select), self.order(call, begun, key), audience).await
+    }
+
+    /// How a call of an endpoint is to be answered.
+    fn order(&self, call: &Call, begun: Sighting, key: Option<CallKey>) -> Order {
+        let pipe = call.permit.pipe();
+        Order {
+            format: call.format,
+            output: call.output,
             begun,
-            freshness,
-            keeping,
-            likeness,
-            holder,
+            freshness: call.freshness,
+            keeping: self.keeping_of(Some(pipe)),
+            likeness: Likeness::of((pipe, &call.sql)),
+            holder: call.permit.holder().clone(),
             call: key,
-        };
-        self.answer(prepared, audience).await
+        }
     }
 
     /// The key of a call whose answer may be kept.
@@ -187,22 +185,7 @@ impl Queries {
         let caller = Caller { arguments: &arguments, environment: &environment, access };
         let ComposedText { composed, kind, .. } = self.compose_text(&workspace, sql, Some(pipe), caller)?;
         let audience = Audience { access, own_text: sql, database: &workspace.database };
-        let (format, output, freshness) = (call.format, call.output, call.freshness);
-        let (keeping, holder) = (self.keeping_of(Some(&pipe.name)), call.permit.holder().clone());
-        let likeness = Likeness::of((&pipe.name, sql));
-        let prepared = Prepared {
-            composed,
-            kind,
-            format,
-            output,
-            begun,
-            freshness,
-            keeping,
-            likeness,
-            holder,
-            call: key,
-        };
-        self.answer(prepared, audience).await
+        self.answer((composed, kind), self.order(call, begun, key), audience).await
     }
 
     /// Runs a query of the caller's own; returns once the first bytes of the answer are there.
@@ -220,22 +203,17 @@ impl Queries {
         };
         let audience = Audience { access, own_text: &call.sql, database: &workspace.database };
         let ComposedText { composed, kind, .. } = text;
-        let (output, freshness) = (call.output, call.freshness);
-        let (keeping, holder) = (self.keeping_of(call.subject.as_ref()), call.permit.holder().clone());
-        let likeness = Likeness::of(&call.sql);
-        let prepared = Prepared {
-            composed,
-            kind,
+        let order = Order {
             format,
-            output,
+            output: call.output,
             begun,
-            freshness,
-            keeping,
-            likeness,
-            holder,
+            freshness: call.freshness,
+            keeping: self.keeping_of(call.subject.as_ref()),
+            likeness: Likeness::of(&call.sql),
+            holder: call.permit.holder().clone(),
             call: None,
         };
-        self.answer(prepared, audience).await
+        self.answer((composed, kind), order, audience).await
     }
 
     /// Composes the caller's own text, within the limit of its length.
@@ -263,17 +241,21 @@ impl Queries {
         if length > limit { Err(QueryError::TextTooLong { length, limit }) } else { Ok(()) }
     }
 
-    async fn answer(&self, prepared: Prepared, audience: Audience<'_>) -> Result<Answer, QueryError> {
-        let format = prepared.format;
-        let wanted = self.wanted(prepared, audience.access);
+    async fn answer(
+        &self,
+        composed: (Composed, Kind),
+        order: Order,
+        audience: Audience<'_>,
+    ) -> Result<Answer, QueryError> {
+        let format = order.format;
+        let wanted = self.wanted(composed, order, audience.access);
         let (content, origin) = self.cache.answer(wanted, &self.asker).await;
         let content = content.map_err(|failure| failure.told(audience))?;
         Ok(Answer { format, origin: (self.keeping == Keeping::On).then_some(origin), content })
     }
 
-    fn wanted(&self, prepared: Prepared, access: &Access) -> Wanted {
-        let Prepared { composed, kind, format, output, begun, freshness, keeping, likeness, holder, call } =
-            prepared;
+    fn wanted(&self, (composed, kind): (Composed, Kind), order: Order, access: &Access) -> Wanted {
+        let Order { format, output, begun, freshness, keeping, likeness, holder, call } = order;
         let sighting = self.catalog.versions().look(begun, &composed.tables);
         let own = lifetime(keeping, kind, &composed);
         // What listeners share for a moment is found by its question alone, which nobody else looks up.

@@ -10,7 +10,7 @@ use crate::harness::{Home, Reply, TestApp, jwt};
 const TOO_MANY_ROWS_OR_BYTES: &str = "396";
 
 async fn app(settings: &str) -> TestApp {
-    let numbers = "TOKEN \"dashboard\" READ\n\nNODE endpoint\nSQL >\n    %\n    \
+    let numbers = "TOKEN \"poster\" READ\n\nNODE endpoint\nSQL >\n    %\n    \
                    SELECT number, {{ String(text, '') }} AS text FROM numbers({{ UInt64(rows, 1) }})\n\nTYPE endpoint\n";
     Home::with_settings(settings).start(&shop().with("pipes/numbers.pipe", numbers)).await
 }
@@ -22,8 +22,8 @@ async fn each_kind_of_token_has_limits_of_its_own_within_those_of_all() {
     let app = app(settings).await;
     let scopes = json!([{ "type": "PIPES:READ", "resource": "numbers" }]);
     let front_end = app.anonymous().with_token(&jwt(app.admin().token(), &scopes, &json!({})));
-    // The widest first: what is kept for one kind is not handed to another.
-    for (caller, limit) in [(app.admin(), 30), (app.token("dashboard"), 20), (front_end.clone(), 10)] {
+    // The widest first: what is kept for one kind is not handed to another, with the same rights.
+    for (caller, limit) in [(app.admin(), 30), (app.token("poster"), 20), (front_end.clone(), 10)] {
         for rows in [limit, limit + 1, 10, 20, 30, 31] {
             let reply = caller.get(&format!("/v0/pipes/numbers.json?rows={rows}")).await;
             if rows <= limit {
@@ -38,7 +38,7 @@ async fn each_kind_of_token_has_limits_of_its_own_within_those_of_all() {
         let caller = caller.clone();
         async move { caller.get("/v0/pipes/numbers.json?rows=2000&q=SELECT+count()+AS+n+FROM+numbers").await }
     };
-    assert_eq!(over(&app.token("dashboard")).await.json()["data"], json!([{ "n": 2000 }]));
+    assert_eq!(over(&app.token("poster")).await.json()["data"], json!([{ "n": 2000 }]));
     assert_eq!(over(&front_end).await.header("x-db-exception-code"), "158");
 }
 
