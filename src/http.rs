@@ -10,6 +10,7 @@ mod conditions;
 pub mod error;
 pub mod events_head;
 pub mod extract;
+mod failures;
 pub mod layers;
 mod openapi;
 mod page;

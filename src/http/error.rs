@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::failures::Failure;
 use crate::auth::{AuthError, TokenProblem};
 use crate::ingest::idempotency::KeyError;
 use crate::ingest::wal::WalError;
@@ -312,9 +313,6 @@ fn request_status(error: &RequestError) -> StatusCode {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
-            tracing::warn!(%status, error = self.text(), "request failed");
-        }
         let mut response = (status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
@@ -327,6 +325,9 @@ impl IntoResponse for ApiError {
         }
         if let Some(code) = self.exception_code() {
             headers.insert(EXCEPTION_CODE, HeaderValue::from(code));
+        }
+        if status.is_server_error() {
+            response.extensions_mut().insert(Failure(format!("{status}: {}", self.text())));
         }
         response
     }

@@ -1,30 +1,27 @@
 //! What happens to every request before and after its handler.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
+use futures_util::future::{Either, Ready, ready};
 use hyper::body::Incoming;
 use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 use tower::{Service as _, ServiceBuilder};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::normalize_path::NormalizePathLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::TraceLayer;
-use tracing::Span;
 
 use super::error::RequestError;
-use super::privacy::{self, Privacy};
+use super::failures::Told;
+use super::privacy::Privacy;
 use super::{ApiError, RequestLimits, unread};
 
 /// The API as one service, for requests as they come from a connection.
@@ -43,7 +40,8 @@ impl Service {
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Response headers that scripts in browsers may read.
 const EXPOSED: [HeaderName; 9] = [
@@ -64,28 +62,23 @@ const EXPOSED: [HeaderName; 9] = [
 /// each request. Inside is only what has to know the route, or to stand next to the handler.
 pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
     let inside = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_eos(()).on_failure(()))
         // The events route counts its own limit, and the layer below is for every route.
         .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(panicked));
+        .layer(layer_fn(Told));
     let stack = ServiceBuilder::new()
         .layer(NormalizePathLayer::trim_trailing_slash())
         .layer(layer_fn(Frame))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, NewRequestId))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(cors())
         .layer(CompressionLayer::new())
-        .layer(layer_fn(move |inner| Check { inner, url_bytes: limits.url_bytes }))
         .layer(RequestBodyLimitLayer::new(limits.body_bytes.saturating_mul(2)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
+        .layer(layer_fn(move |inner| Check { inner, url_bytes: limits.url_bytes }))
         .service(router.layer(inside));
     Service(BoxCloneSyncService::new(stack))
 }
 
-/// What a layer of ours waits for.
-type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-/// What holds for every answer, whoever made it.
+/// What holds for every answer, whoever made it: it names its request, an error has a body, and its
+/// headers say what caches and the connection may do with it.
 #[derive(Clone)]
 struct Frame<S>(S);
 
@@ -98,73 +91,69 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let id = name(request.headers_mut());
         let privacy = Privacy::of(&request);
         let (request, reading) = unread::watch(request);
         let response = self.0.call(request);
         Box::pin(async move {
             let mut response = response.await?.map(Body::new);
-            privacy.mark(response.headers_mut());
-            reading.mark(response.headers_mut());
+            give_json_error(&mut response);
+            let headers = response.headers_mut();
+            headers.extend(id.map(|id| (REQUEST_ID, id)));
+            privacy.mark(headers);
+            reading.mark(headers);
             Ok(response)
         })
     }
 }
 
-/// Refuses a path and query string over the limit before anything reads them; sees to it that every
-/// error has a body.
+/// Refuses a path and query string over the limit before anything reads them.
 #[derive(Clone)]
 struct Check<S> {
     inner: S,
     url_bytes: usize,
 }
 
-impl<S, B, R> tower::Service<Request<B>> for Check<S>
+impl<S, B> tower::Service<Request<B>> for Check<S>
 where
-    S: tower::Service<Request<B>, Response = Response<R>, Error = Infallible>,
-    S::Future: Send + 'static,
-    R: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: tower::Service<Request<B>, Response = Response, Error = Infallible>,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Either<Ready<Result<Response, Infallible>>, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let (length, limit) =
             (request.uri().path_and_query().map_or(0, |url| url.as_str().len()), self.url_bytes);
         if length > limit {
-            let refusal = ApiError::from(RequestError::UrlTooLong { length, limit }).into_response();
-            return Box::pin(std::future::ready(Ok(refusal)));
+            let refusal = ApiError::from(RequestError::UrlTooLong { length, limit });
+            return Either::Left(ready(Ok(refusal.into_response())));
         }
-        let response = self.inner.call(request);
-        Box::pin(async move { Ok(with_json_errors(response.await?.map(Body::new))) })
+        Either::Right(self.inner.call(request))
     }
 }
 
-/// Request ids are ULIDs, as Tinybird's are. One that the client chose is kept.
-#[derive(Clone, Copy)]
-struct NewRequestId;
-
-impl MakeRequestId for NewRequestId {
-    fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<RequestId> {
-        HeaderValue::from_str(&ulid::Ulid::new().to_string()).ok().map(RequestId::new)
+/// The name of a request, which the log and its answer bear: the one that the client chose, else a ULID,
+/// as Tinybird's are.
+fn name(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    if let Some(id) = headers.get(REQUEST_ID) {
+        return Some(id.clone());
     }
-}
-
-/// Names a request in the log by its path only: query strings hold tokens, and some paths too.
-fn span(request: &Request<Body>) -> Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", %id, method = %request.method(), path = privacy::logged_path(request))
+    let id = ulid::Ulid::new();
+    let id = HeaderValue::from_str(id.array_to_str(&mut [0; ulid::ULID_LEN])).ok()?;
+    headers.insert(REQUEST_ID, id.clone());
+    Some(id)
 }
 
 /// Every origin may call: the right to do anything comes from the token, never from a cookie. The
@@ -178,12 +167,12 @@ fn cors() -> CorsLayer {
         .max_age(std::time::Duration::from_hours(24))
 }
 
-/// Gives a JSON body to errors that a layer or the router made without one.
-fn with_json_errors(response: Response) -> Response {
+/// Gives a JSON body to an error that a layer or the router made without one.
+fn give_json_error(response: &mut Response) {
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if !(status.is_client_error() || status.is_server_error()) || is_json {
-        return response;
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| *kind == JSON) {
+        return;
     }
     let text = match status {
         StatusCode::METHOD_NOT_ALLOWED => "this path does not answer that method".to_owned(),
@@ -193,18 +182,9 @@ fn with_json_errors(response: Response) -> Response {
         }
         other => other.canonical_reason().unwrap_or("the request failed").to_lowercase(),
     };
-    let mut answer = (status, axum::Json(serde_json::json!({ "error": text }))).into_response();
-    if let Some(allow) = response.headers().get(header::ALLOW) {
-        answer.headers_mut().insert(header::ALLOW, allow.clone());
-    }
-    answer
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
-/// A panic is a bug: its text goes to the log, not to the caller.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!(panic = text, "a handler panicked");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    *response.body_mut() = Body::from(serde_json::json!({ "error": text }).to_string());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.remove(header::CONTENT_ENCODING);
+    headers.remove(header::CONTENT_LENGTH);
 }

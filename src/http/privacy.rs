@@ -3,8 +3,10 @@
 //! `?token=…` is part of the API, and a token's text may stand in the path of `/v0/tokens/…`: such
 //! answers are kept by no cache, no page hands its address on, and no log line holds it.
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::fmt;
+
+use axum::extract::MatchedPath;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 /// Where tokens are named in paths, and shown in answers.
@@ -42,18 +44,31 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// A request's path as the log may hold it: where it can hold a token, the pattern of its route, and
 /// where no route answers, its short parts.
-pub(super) fn logged_path(request: &Request) -> String {
-    let path = request.uri().path();
-    match request.extensions().get::<MatchedPath>() {
-        Some(route) if route.as_str().starts_with(TOKENS) => route.as_str().to_owned(),
-        Some(_) => without(path, |segment| segment.starts_with("p.") || segment.starts_with("ey")),
-        None => without(path, |segment| segment.len() >= SHORTEST_TOKEN),
+pub(super) struct LoggedPath<'a> {
+    path: &'a str,
+    route: Option<&'a str>,
+}
+
+impl<'a> LoggedPath<'a> {
+    /// The path of a request, and the route that answers it.
+    pub(super) fn of(uri: &'a Uri, route: Option<&'a MatchedPath>) -> Self {
+        Self { path: uri.path(), route: route.map(MatchedPath::as_str) }
     }
 }
 
-fn without(path: &str, is_token: impl Fn(&str) -> bool) -> String {
-    let shown = |segment| if is_token(segment) { "…" } else { segment };
-    path.split('/').map(shown).collect::<Vec<_>>().join("/")
+impl fmt::Display for LoggedPath<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_token: fn(&str) -> bool = match self.route {
+            Some(route) if route.starts_with(TOKENS) => return formatter.write_str(route),
+            Some(_) => |segment| segment.starts_with("p.") || segment.starts_with("ey"),
+            None => |segment| segment.len() >= SHORTEST_TOKEN,
+        };
+        for (place, segment) in self.path.split('/').enumerate() {
+            formatter.write_str(if place > 0 { "/" } else { "" })?;
+            formatter.write_str(if is_token(segment) { "…" } else { segment })?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -62,8 +77,7 @@ mod tests {
 
     #[test]
     fn a_path_without_a_route_is_logged_without_its_long_parts() {
-        let logged =
-            |path: &str| logged_path(&Request::builder().uri(path).body(axum::body::Body::empty()).unwrap());
+        let logged = |path: &'static str| LoggedPath::of(&Uri::from_static(path), None).to_string();
         assert_eq!(logged("/v1/user/workspaces?token=x"), "/v1/user/workspaces");
         assert_eq!(logged("/v0/token/p.eyJ1Ijoi.x0123456789/refresh"), "/v0/token/…/refresh");
         assert_eq!(logged("/an_admin_token__"), "/…");

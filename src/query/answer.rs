@@ -20,6 +20,23 @@ pub struct Answer {
     pub(super) content: Content,
 }
 
+/// Why an answer has no end. The engine's text is left out, which may quote values and row filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenOff {
+    /// The engine failed, with ClickHouse's code for it.
+    #[error("the engine failed with code {0}")]
+    Failed(u32),
+    /// The engine went away.
+    #[error("the engine went away")]
+    Left,
+}
+
+impl BrokenOff {
+    fn by(error: &EngineError) -> Self {
+        error.code().map_or(Self::Left, Self::Failed)
+    }
+}
+
 /// An answer that is here to its last byte.
 pub struct WholeAnswer(Arc<Kept>);
 
@@ -64,7 +81,7 @@ impl Answer {
     }
 
     /// The bytes, piece by piece. An error means that what came before is not whole.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, EngineError>> + Send + 'static {
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send + 'static {
         let (kept, open) = match self.content {
             Content::Whole(kept) => (Some(Ok(kept.bytes.clone())), None),
             Content::Open(rows, running) => (None, Some((rows, running))),
@@ -74,11 +91,7 @@ impl Answer {
             match rows.next().await {
                 Ok(Some(piece)) => Some((Ok(piece), Some((rows, running)))),
                 Ok(None) => None,
-                Err(error) => {
-                    // Not its text, which may quote values and row filters.
-                    tracing::warn!(code = error.code(), "an answer broke off");
-                    Some((Err(error), Some((rows, running))))
-                }
+                Err(error) => Some((Err(BrokenOff::by(&error)), Some((rows, running)))),
             }
         });
         // Layers may look once more behind the end.

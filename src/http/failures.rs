@@ -1,0 +1,149 @@
+//! What the log says of requests: of one that failed always, of any at the level `debug`. A handler that
+//! panics fails its request, and nothing else.
+//!
+//! A request is named by its id and its path only: query strings hold tokens, and some paths too.
+//! What is formatted for every request costs more than all else that happens around a kept answer, so
+//! that nothing is before there is something to say.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::Extension;
+use axum::body::{Body, HttpBody};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use tracing::Instrument;
+
+use super::layers::REQUEST_ID;
+use super::privacy::LoggedPath;
+
+/// Goes with an answer whose failure is none of the caller's: what the log says of it.
+#[derive(Debug, Clone)]
+pub(super) struct Failure(pub(super) String);
+
+/// What a request is called in the log.
+struct Name {
+    id: Option<HeaderValue>,
+    method: Method,
+    uri: Uri,
+    route: Option<MatchedPath>,
+}
+
+impl Name {
+    fn of(request: &Request) -> Self {
+        Self {
+            id: request.headers().get(REQUEST_ID).cloned(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: request.extensions().get().cloned(),
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default()
+    }
+
+    fn path(&self) -> LoggedPath<'_> {
+        LoggedPath::of(&self.uri, self.route.as_ref())
+    }
+
+    fn span(&self) -> tracing::Span {
+        tracing::debug_span!("request", id = self.id(), method = %self.method, path = %self.path())
+    }
+
+    fn tell(&self, failure: &dyn std::fmt::Display, what: &'static str) {
+        let (id, method, path) = (self.id(), &self.method, self.path());
+        tracing::warn!(id, %method, %path, error = %failure, "{what}");
+    }
+}
+
+/// Stands next to the handlers, where the route is known.
+#[derive(Clone)]
+pub(super) struct Told<S>(pub(super) S);
+
+impl<S> tower::Service<Request> for Told<S>
+where
+    S: tower::Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let name = Name::of(&request);
+        let span = name.span();
+        let response = AssertUnwindSafe(self.0.call(request)).catch_unwind().instrument(span.clone());
+        Box::pin(async move {
+            let response = response.await.unwrap_or_else(|panic| Ok(panicked(&*panic)))?;
+            let status = response.status();
+            tracing::debug!(parent: &span, status = status.as_u16(), "answered");
+            if let Some(failure) = response.extensions().get::<Failure>() {
+                name.tell(failure, "request failed");
+            }
+            Ok(watched(response, name))
+        })
+    }
+}
+
+/// A panic is a bug: its text goes to the log, not to the caller.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    let failure = Failure(format!("a handler panicked: {text}"));
+    (StatusCode::INTERNAL_SERVER_ERROR, Extension(failure)).into_response()
+}
+
+/// The answer; what breaks it off once it has begun is told.
+fn watched(response: Response, name: Name) -> Response {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    let tell = move |error: axum::Error| {
+        name.tell(&error, "an answer broke off");
+        error
+    };
+    response.map(|body| Body::new(body.map_err(tell)))
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+
+    async fn answer(panic: &'static str) -> Response {
+        let handler = service_fn(move |_: Request| async move {
+            if panic.is_empty() { Ok(StatusCode::OK.into_response()) } else { panic!("{panic}") }
+        });
+        Told(handler).oneshot(Request::new(Body::empty())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_its_request_and_is_told_to_the_log_alone() {
+        let response = answer("a bug").await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.extensions().get::<Failure>().unwrap().0, "a handler panicked: a bug");
+        assert_eq!(response.body().size_hint().exact(), Some(0));
+
+        let response = answer("").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.extensions().get::<Failure>().is_none());
+    }
+}
