@@ -55,13 +55,13 @@ impl Asker {
     /// Asks, as soon as it is the question's turn.
     pub(super) async fn ask(
         &self,
-        question: Question,
+        question: &Question,
         likeness: Likeness,
         holder: &Holder,
     ) -> Result<Landing, Failure> {
-        let Question { mut query, aggregates } = question;
         let running = self.gate.enter(holder).await.map_err(Failure::Busy)?;
-        if aggregates == Aggregates::Finalized {
+        let mut query = question.query().clone();
+        if question.aggregates() == Aggregates::Finalized {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }
         let limit = query.setting("max_result_bytes").unwrap_or(u64::MAX);

@@ -14,8 +14,12 @@ mod kept;
 mod key;
 mod merges;
 
+use std::hash::Hash;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use quick_cache::sync::DefaultLifecycle;
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
@@ -92,11 +96,14 @@ pub(super) struct Wanted {
     pub(super) holder: Holder,
 }
 
+/// Entries by weight, in bytes; those that are asked for stay.
+type Store<K, V> = quick_cache::sync::Cache<K, V, InBytes>;
+
 /// The kept answers.
 pub(super) struct Cache {
-    answers: moka::sync::Cache<Question, Arc<Kept>>,
+    answers: Arc<Store<Question, Arc<Kept>>>,
     /// They point at answers and keep none alive, so that the bytes of answers are counted once.
-    calls: moka::sync::Cache<CallKey, Weak<Kept>>,
+    calls: Store<CallKey, Weak<Kept>>,
     flights: Arc<Flights>,
     metrics: QueryMetrics,
 }
@@ -104,13 +111,9 @@ pub(super) struct Cache {
 impl Cache {
     /// Keeps so many bytes: three quarters for answers with their questions, one for what callers sent.
     pub(super) fn new(bytes: u64, metrics: QueryMetrics) -> Self {
-        let answers = moka::sync::Cache::builder()
-            .weigher(|question: &Question, kept: &Arc<Kept>| weight(question.bytes() + kept.bytes.len()));
-        let calls =
-            moka::sync::Cache::builder().weigher(|call: &CallKey, _: &Weak<Kept>| weight(call.bytes()));
         Self {
-            answers: answers.max_capacity(bytes / 4 * 3).build(),
-            calls: calls.max_capacity(bytes / 4).build(),
+            answers: Arc::new(store(bytes / 4 * 3)),
+            calls: store(bytes / 4),
             flights: Arc::default(),
             metrics,
         }
@@ -164,13 +167,13 @@ impl Cache {
 
     /// Asks the engine, and keeps the answer where that is wanted.
     fn work(&self, wanted: &Wanted, asker: &Asker) -> Work {
-        let (asker, answers) = (asker.clone(), self.answers.clone());
+        let (asker, answers) = (asker.clone(), Arc::clone(&self.answers));
         let Wanted { question, sighting, lifetime, freshness, likeness, .. } = wanted;
         let (question, sighting) = (question.clone(), sighting.clone());
         let (lifetime, freshness, holder) = (*lifetime, *freshness, wanted.holder.clone());
         let likeness = *likeness;
         Box::pin(async move {
-            let bytes = match asker.ask(question.clone(), likeness, &holder).await? {
+            let bytes = match asker.ask(&question, likeness, &holder).await? {
                 Landing::Whole(bytes) => bytes,
                 Landing::Open(rows, running) => return Ok(Content::Open(rows, running)),
             };
@@ -190,27 +193,54 @@ impl Cache {
 
     /// Notes how much is kept now.
     pub(super) fn observe(&self) {
-        self.settle();
-        self.metrics
-            .observe(self.answers.entry_count(), self.answers.weighted_size() + self.calls.weighted_size());
-    }
-
-    /// Lets both caches do what they put off: until then they count as before.
-    fn settle(&self) {
-        self.answers.run_pending_tasks();
-        self.calls.run_pending_tasks();
+        let answers = u64::try_from(self.answers.len()).unwrap_or(u64::MAX);
+        self.metrics.observe(answers, self.answers.weight() + self.calls.weight());
     }
 
     /// True where nothing is kept.
     pub(super) fn is_empty(&self) -> bool {
-        self.settle();
-        self.answers.entry_count() == 0
+        self.answers.is_empty()
     }
 }
 
 /// What an entry costs besides its texts, about: two hash tables, two queues, pointers.
 const ENTRY_BYTES: usize = 400;
+/// What many entries take, about.
+const TYPICAL_BYTES: u64 = 4_096;
+/// Each part of a store has a lock of its own, and takes the largest answer several times.
+const SHARD_BYTES: u64 = 4 << 20;
+const MOST_SHARDS: usize = 16;
 
-fn weight(bytes: usize) -> u32 {
-    u32::try_from(bytes.saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX)
+/// Weighs entries.
+#[derive(Debug, Clone, Copy)]
+struct InBytes;
+
+impl Weighter<Question, Arc<Kept>> for InBytes {
+    fn weight(&self, question: &Question, kept: &Arc<Kept>) -> u64 {
+        weight(question.bytes() + kept.bytes.len())
+    }
+}
+
+impl Weighter<CallKey, Weak<Kept>> for InBytes {
+    fn weight(&self, call: &CallKey, _: &Weak<Kept>) -> u64 {
+        weight(call.bytes())
+    }
+}
+
+fn weight(bytes: usize) -> u64 {
+    u64::try_from(bytes.saturating_add(ENTRY_BYTES)).unwrap_or(u64::MAX)
+}
+
+/// A store of so many bytes.
+fn store<K: Eq + Hash, V: Clone>(bytes: u64) -> Store<K, V>
+where
+    InBytes: Weighter<K, V>,
+{
+    let number = |of_bytes: u64| usize::try_from(bytes / of_bytes).unwrap_or(usize::MAX);
+    let mut options = OptionsBuilder::new();
+    options.weight_capacity(bytes).estimated_items_capacity(number(TYPICAL_BYTES));
+    let options = options.shards(number(SHARD_BYTES).clamp(1, MOST_SHARDS)).build();
+    #[expect(clippy::expect_used, reason = "both numbers that the options need are given")]
+    let options = options.expect("a capacity");
+    Store::with_options(options, InBytes, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }

@@ -5,9 +5,12 @@
 //! be long again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
 
 /// As many are remembered; the others are taken for short.
-const MOST: u64 = 10_000;
+const MOST: usize = 10_000;
 
 /// What answers of about one length have in common: their pipe, or their text. Two that are taken for
 /// one are answered more slowly, and not otherwise.
@@ -34,11 +37,11 @@ pub(super) enum Length {
 
 /// What is remembered. A clone remembers the same.
 #[derive(Clone)]
-pub(super) struct Lengths(moka::sync::Cache<Likeness, ()>);
+pub(super) struct Lengths(Arc<Cache<Likeness, ()>>);
 
 impl Default for Lengths {
     fn default() -> Self {
-        Self(moka::sync::Cache::new(MOST))
+        Self(Arc::new(Cache::new(MOST)))
     }
 }
 
@@ -52,7 +55,7 @@ impl Lengths {
     pub(super) fn learn(&self, likeness: Likeness, length: Length) {
         match (length, self.expected(likeness)) {
             (Length::Long, Length::Short) => self.0.insert(likeness, ()),
-            (Length::Short, Length::Long) => self.0.invalidate(&likeness),
+            (Length::Short, Length::Long) => drop(self.0.remove(&likeness)),
             _ => {}
         }
     }

@@ -272,7 +272,7 @@ impl Queries {
         }
         let aggregates = if kind == Kind::Select { output.aggregates } else { Aggregates::States };
         Wanted {
-            question: Question { query, aggregates },
+            question: Question::new(query, aggregates),
             call,
             sighting,
             lifetime,

@@ -149,7 +149,7 @@ mod tests {
     use crate::query::cache::Lifetime;
 
     fn question(sql: &str) -> Question {
-        Question { query: Query::new(sql, "JSON"), aggregates: Aggregates::States }
+        Question::new(Query::new(sql, "JSON"), Aggregates::States)
     }
 
     fn kept(text: &'static str) -> Arc<Kept> {

@@ -1,5 +1,8 @@
 //! What an answer depends on.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
 use crate::auth::TokenClass;
 use crate::catalog::{Access, ResourceName};
 use crate::engine::Query;
@@ -57,20 +60,58 @@ impl CallKey {
 
 /// What goes to the engine: its answer depends on nothing else but the tables, and, for some, the
 /// clock and chance.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// It is long, and stands in several lists: they share it, and its hash is taken once.
+#[derive(Debug, Clone)]
 pub(in crate::query) struct Question {
-    pub(in crate::query) query: Query,
-    /// Half-made aggregates are replaced by their values before the query runs.
-    pub(in crate::query) aggregates: Aggregates,
+    hash: u64,
+    asked: Arc<Asked>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    query: Query,
+    aggregates: Aggregates,
 }
 
 impl Question {
+    /// A question; aggregates that are half made are, or are not, replaced by their values before the
+    /// query runs.
+    pub(in crate::query) fn new(query: Query, aggregates: Aggregates) -> Self {
+        let asked = Asked { query, aggregates };
+        Self { hash: BuildHasherDefault::<DefaultHasher>::default().hash_one(&asked), asked: Arc::new(asked) }
+    }
+
+    /// The query as it was asked.
+    pub(in crate::query) fn query(&self) -> &Query {
+        &self.asked.query
+    }
+
+    /// What becomes of its aggregates.
+    pub(in crate::query) fn aggregates(&self) -> Aggregates {
+        self.asked.aggregates
+    }
+
     /// About what it takes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let Query { sql, format, settings, parameters, .. } = &self.query;
+        let Query { sql, format, settings, parameters, .. } = self.query();
         let pairs = settings.iter().chain(parameters);
         let pairs: usize =
             pairs.map(|(name, value)| 2 * size_of::<String>() + name.len() + value.len()).sum();
-        size_of::<Self>() + sql.len() + format.len() + pairs
+        size_of::<Asked>() + sql.len() + format.len() + pairs
+    }
+}
+
+impl PartialEq for Question {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.asked == other.asked
+    }
+}
+
+impl Eq for Question {}
+
+impl Hash for Question {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
