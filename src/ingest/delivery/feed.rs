@@ -41,6 +41,8 @@ struct State {
     held: HashMap<Sequence, Held>,
     waiters: usize,
     bytes: usize,
+    /// Bytes with which a batch is due at once, as the flusher said last.
+    full: usize,
     /// When the oldest row came that is not in a batch.
     oldest: Option<Instant>,
     /// Somebody waits for what is there now, without a request of its own.
@@ -78,10 +80,17 @@ impl Feed {
         state.held.insert(sequence, held);
     }
 
-    /// Says that the ledger knows of new rows.
+    /// Says that the ledger knows of new rows. The flusher is woken where they make a batch due sooner
+    /// than it knows; most only add to one whose time it waits for already.
     pub(super) fn announce(&self) {
-        self.state().oldest.get_or_insert_with(Instant::now);
-        self.changed.notify_one();
+        let mut state = self.state();
+        let is_first = state.oldest.is_none();
+        state.oldest.get_or_insert_with(Instant::now);
+        let is_due = state.waiters > 0 || state.bytes >= state.full;
+        drop(state);
+        if is_first || is_due {
+            self.changed.notify_one();
+        }
     }
 
     /// Notes rows that have waited since before this start.
@@ -127,7 +136,8 @@ impl Feed {
         loop {
             let changed = self.changed.notified();
             let deadline = {
-                let state = self.state();
+                let mut state = self.state();
+                state.full = full;
                 match (state.oldest, state.phase) {
                     (None, Phase::Draining) => return Due::End,
                     (None, Phase::Open) => None,
@@ -180,6 +190,10 @@ impl Feeds {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
     use super::*;
 
     const LINGER: Duration = Duration::from_secs(1);
@@ -231,6 +245,44 @@ mod tests {
         feed.begin();
         add(&feed, 2, 1, None);
         assert_eq!(time_until_due(&feed).await, LINGER);
+    }
+
+    /// Counts how often a task is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_that_only_add_to_a_batch_wake_nobody() {
+        let (feed, woken) = (Feed::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut due = pin!(feed.due(LINGER, FULL));
+        let mut woken_after = |number, bytes, waiter| {
+            assert!(due.as_mut().poll(&mut context).is_pending(), "before row {number}");
+            let before = woken.0.load(Ordering::SeqCst);
+            add(&feed, number, bytes, waiter);
+            woken.0.load(Ordering::SeqCst) - before
+        };
+        assert_eq!(woken_after(1, 10, None), 1, "its time has to be waited for");
+        assert_eq!(woken_after(2, 10, None), 0);
+        assert_eq!(woken_after(3, FULL - 21, None), 0);
+        assert_eq!(woken_after(4, 1, None), 1, "the batch is full");
+        assert_eq!(time_until_due(&feed).await, Duration::ZERO);
+        feed.begin();
+        (1..=4).for_each(|number| drop(feed.take(Sequence::new(number), FULL)));
+        let mut due = pin!(feed.due(LINGER, FULL));
+        add(&feed, 5, 1, None);
+        assert!(due.as_mut().poll(&mut context).is_pending());
+        let (waiter, _stored) = oneshot::channel();
+        let before = woken.0.load(Ordering::SeqCst);
+        add(&feed, 6, 1, Some(waiter));
+        assert_eq!(woken.0.load(Ordering::SeqCst) - before, 1, "somebody waits");
     }
 
     #[tokio::test(start_paused = true)]
