@@ -19,6 +19,7 @@ mod lengths;
 pub mod live;
 pub mod metrics;
 pub mod plan;
+mod prepared;
 pub mod service;
 pub mod settings;
 

@@ -6,7 +6,8 @@
 //! been told of when the call came; no key leaves out what an answer depends on, the caller's rights
 //! among it; what is kept stays within the bytes of the settings.  May use: `catalog`, `engine`.
 //!
-//! There are two keys. A `CallKey` is what a caller sent: a hit on it renders no template. A
+//! There are two keys. A `CallKey` is what a caller sent: a hit on it renders no template, and where the
+//! answer does not hold any more, what is to be asked still does. A
 //! `Question` is what would go to the engine: calls that are written differently meet there.
 
 mod flights;
@@ -25,6 +26,7 @@ use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
 use super::lengths::Likeness;
 use super::metrics::QueryMetrics;
+use super::prepared::Prepared;
 use crate::auth::Holder;
 use crate::catalog::Sighting;
 use flights::{Boarding, Flights, Work};
@@ -84,8 +86,8 @@ impl Origin {
 /// What a call wants to know.
 pub(super) struct Wanted {
     pub(super) question: Question,
-    /// What the caller sent, where the same would be the same question again.
-    pub(super) call: Option<CallKey>,
+    /// What the caller sent, where the same would be the same question again, and what it came to.
+    pub(super) call: Option<(CallKey, Prepared)>,
     /// The tables as they were before the engine is asked.
     pub(super) sighting: Sighting,
     pub(super) lifetime: Lifetime,
@@ -99,11 +101,17 @@ pub(super) struct Wanted {
 /// Entries by weight, in bytes; those that are asked for stay.
 type Store<K, V> = quick_cache::sync::Cache<K, V, InBytes>;
 
+/// What is known of a call. It points at its answer and does not keep it alive, so that the bytes of
+/// answers are counted once.
+struct Known {
+    kept: Weak<Kept>,
+    prepared: Prepared,
+}
+
 /// The kept answers.
 pub(super) struct Cache {
     answers: Arc<Store<Question, Arc<Kept>>>,
-    /// They point at answers and keep none alive, so that the bytes of answers are counted once.
-    calls: Store<CallKey, Weak<Kept>>,
+    calls: Store<CallKey, Arc<Known>>,
     flights: Arc<Flights>,
     metrics: QueryMetrics,
 }
@@ -121,10 +129,15 @@ impl Cache {
 
     /// The answer to a call that was answered before, if it still holds.
     pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Kept>> {
-        let kept = self.calls.get(call)?.upgrade()?;
+        let kept = self.calls.get(call)?.kept.upgrade()?;
         let kept = Some(kept).filter(|kept| kept.is_current(Instant::now()))?;
         self.metrics.count(Origin::Hit);
         Some(kept)
+    }
+
+    /// What a call came to when it was answered before.
+    pub(super) fn prepared(&self, call: &CallKey) -> Option<Prepared> {
+        self.calls.get(call).map(|known| known.prepared.clone())
     }
 
     /// Finds the answer, or gets it.
@@ -185,9 +198,9 @@ impl Cache {
         })
     }
 
-    fn point(&self, call: Option<CallKey>, kept: &Arc<Kept>) {
-        if let Some(call) = call {
-            self.calls.insert(call, Arc::downgrade(kept));
+    fn point(&self, call: Option<(CallKey, Prepared)>, kept: &Arc<Kept>) {
+        if let Some((call, prepared)) = call {
+            self.calls.insert(call, Arc::new(Known { kept: Arc::downgrade(kept), prepared }));
         }
     }
 
@@ -221,9 +234,10 @@ impl Weighter<Question, Arc<Kept>> for InBytes {
     }
 }
 
-impl Weighter<CallKey, Weak<Kept>> for InBytes {
-    fn weight(&self, call: &CallKey, _: &Weak<Kept>) -> u64 {
-        weight(call.bytes())
+impl Weighter<CallKey, Arc<Known>> for InBytes {
+    fn weight(&self, call: &CallKey, known: &Arc<Known>) -> u64 {
+        // The question, too: the answer that shares it may be gone before.
+        weight(call.bytes() + known.prepared.question.bytes())
     }
 }
 

@@ -8,24 +8,24 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Gate;
 use super::answer::Answer;
 use super::ask::Asker;
-use super::cache::{Cache, CallKey, Freshness, Kept, Lifetime, Question, Wanted, follow_merges};
-use super::call::{Aggregates, Call, OutputSettings, SqlCall};
+use super::cache::{Cache, CallKey, Freshness, Kept, Lifetime, Wanted, follow_merges};
+use super::call::{Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::format::OutputFormat;
 use super::lengths::{Lengths, Likeness};
 use super::live::Listeners;
 use super::metrics::QueryMetrics;
+use super::prepared::Prepared;
 use super::settings::Limits;
 use crate::auth::Holder;
 use crate::catalog::compose::Kind;
 use crate::catalog::{
-    Access, Caller, Catalog, Composed, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
+    Access, Caller, Catalog, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
 };
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
-use crate::sql::gate::Constancy;
 use crate::template::{Arguments, Environment, Template};
 
 /// Runs calls against the workspace.
@@ -43,34 +43,23 @@ pub struct Queries {
 
 /// Whether answers are kept at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keeping {
+pub(super) enum Keeping {
     On,
     Off,
 }
 
 /// How a query is to be answered.
-struct Order {
-    format: OutputFormat,
-    output: OutputSettings,
+pub(super) struct Order {
+    pub(super) format: OutputFormat,
+    pub(super) output: OutputSettings,
     /// The whole as it was before the workspace was looked at.
     begun: Sighting,
     freshness: Freshness,
-    keeping: Keeping,
+    pub(super) keeping: Keeping,
     likeness: Likeness,
-    holder: Holder,
+    pub(super) holder: Holder,
     /// What the caller sent, where it is the call of an endpoint whose answers are kept.
     call: Option<CallKey>,
-}
-
-/// How long an answer may be kept.
-fn lifetime(keeping: Keeping, kind: Kind, composed: &Composed) -> Lifetime {
-    match (keeping, kind, composed.constancy) {
-        (Keeping::On, Kind::Select, Constancy::Constant) => Lifetime::UntilChanged,
-        (Keeping::On, Kind::Select, Constancy::Varying) => {
-            composed.cache_ttl.map_or(Lifetime::Once, Lifetime::AtMost)
-        }
-        _ => Lifetime::Once,
-    }
 }
 
 impl Queries {
@@ -129,14 +118,35 @@ impl Queries {
         if let Some(kept) = self.known(key.as_ref(), call.freshness) {
             return Ok(Answer::kept(call.format, kept));
         }
-        let workspace = self.catalog.workspace();
-        let pipe = endpoint(&workspace, call.permit.pipe())?;
-        let (environment, access) = (self.environment(), call.permit.access());
+        let (workspace, access) = (self.catalog.workspace(), call.permit.access());
         let audience = Audience { access, own_text: "", database: &workspace.database };
-        let caller = Caller { arguments: &arguments, environment: &environment, access };
-        let composed = workspace.compose(pipe, caller);
-        let composed = composed.map_err(|error| QueryError::from_node(error, audience))?;
-        self.answer((composed, Kind::Select), self.order(call, begun, key), audience).await
+        let order = self.order(call, begun, key);
+        let prepared = match self.prepared(order.call.as_ref(), &workspace) {
+            Some(prepared) => prepared,
+            None => self.compose(call, &arguments, &order, (&workspace, audience))?,
+        };
+        self.answer(prepared, order, audience).await
+    }
+
+    /// What a call of an endpoint comes to.
+    fn compose(
+        &self,
+        call: &Call,
+        arguments: &Arguments,
+        order: &Order,
+        (workspace, audience): (&Arc<Workspace>, Audience<'_>),
+    ) -> Result<Prepared, QueryError> {
+        let pipe = endpoint(workspace, call.permit.pipe())?;
+        let (environment, access) = (self.environment(), call.permit.access());
+        let caller = Caller { arguments, environment: &environment, access };
+        let composed =
+            workspace.compose(pipe, caller).map_err(|error| QueryError::from_node(error, audience))?;
+        Ok(self.prepare((composed, Kind::Select), order, (workspace, access)))
+    }
+
+    /// What this call came to before, if it still does.
+    fn prepared(&self, key: Option<&CallKey>, workspace: &Arc<Workspace>) -> Option<Prepared> {
+        key.and_then(|key| self.cache.prepared(key)).filter(|prepared| prepared.holds_in(workspace))
     }
 
     /// How a call of an endpoint is to be answered.
@@ -185,7 +195,9 @@ impl Queries {
         let caller = Caller { arguments: &arguments, environment: &environment, access };
         let ComposedText { composed, kind, .. } = self.compose_text(&workspace, sql, Some(pipe), caller)?;
         let audience = Audience { access, own_text: sql, database: &workspace.database };
-        self.answer((composed, kind), self.order(call, begun, key), audience).await
+        let order = self.order(call, begun, key);
+        let prepared = self.prepare((composed, kind), &order, (&workspace, access));
+        self.answer(prepared, order, audience).await
     }
 
     /// Runs a query of the caller's own; returns once the first bytes of the answer are there.
@@ -213,7 +225,8 @@ impl Queries {
             holder: call.permit.holder().clone(),
             call: None,
         };
-        self.answer((composed, kind), order, audience).await
+        let prepared = self.prepare((composed, kind), &order, (&workspace, access));
+        self.answer(prepared, order, audience).await
     }
 
     /// Composes the caller's own text, within the limit of its length.
@@ -243,43 +256,27 @@ impl Queries {
 
     async fn answer(
         &self,
-        composed: (Composed, Kind),
+        prepared: Prepared,
         order: Order,
         audience: Audience<'_>,
     ) -> Result<Answer, QueryError> {
-        let format = order.format;
-        let wanted = self.wanted(composed, order, audience.access);
+        let (format, wanted) = (order.format, self.wanted(prepared, order));
         let (content, origin) = self.cache.answer(wanted, &self.asker).await;
         let content = content.map_err(|failure| failure.told(audience))?;
         Ok(Answer { format, origin: (self.keeping == Keeping::On).then_some(origin), content })
     }
 
-    fn wanted(&self, (composed, kind): (Composed, Kind), order: Order, access: &Access) -> Wanted {
-        let Order { format, output, begun, freshness, keeping, likeness, holder, call } = order;
-        let sighting = self.catalog.versions().look(begun, &composed.tables);
-        let own = lifetime(keeping, kind, &composed);
+    fn wanted(&self, prepared: Prepared, order: Order) -> Wanted {
+        let Order { begun, freshness, likeness, holder, call, .. } = order;
+        let sighting = self.catalog.versions().look(begun, &*prepared.tables);
         // What listeners share for a moment is found by its question alone, which nobody else looks up.
-        let lifetime = match (own, freshness) {
+        let lifetime = match (prepared.lifetime, freshness) {
             (Lifetime::Once, Freshness::Live) => Lifetime::AtMost(self.listeners.interval()),
-            _ => own,
+            (own, _) => own,
         };
-        let call = call.filter(|_| own != Lifetime::Once && composed.rendering == Constancy::Constant);
-        let mut query =
-            self.query(composed, format.engine_name(), (access, &holder)).with_output(format, output);
-        if kind == Kind::Explain {
-            // Streamed, the engine answers EXPLAIN AST with nothing.
-            query = query.with_setting("wait_end_of_query", 1);
-        }
-        let aggregates = if kind == Kind::Select { output.aggregates } else { Aggregates::States };
-        Wanted {
-            question: Question::new(query, aggregates),
-            call,
-            sighting,
-            lifetime,
-            freshness,
-            likeness,
-            holder,
-        }
+        let question = prepared.question.clone();
+        let call = call.filter(|_| prepared.is_repeatable()).map(|call| (call, prepared));
+        Wanted { question, call, sighting, lifetime, freshness, likeness, holder }
     }
 
     /// The workspace as it is now.
