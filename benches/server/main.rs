@@ -1,7 +1,8 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- polls`, `-- runaway`, `-- delivery`, `-- ingest` or `-- endurance` a part; the last takes twenty minutes.
+//! runs everything, `-- reading`, `-- polls`, `-- runaway`, `-- delivery`, `-- ingest`, `-- endurance` or `-- overload` a part; the last two take
+//! ten minutes each.
 //!
-//! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7).
+//! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7), `ROOST_BENCH_OVERLOAD_SECONDS` how long a server is asked for too much (600).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
 
 mod acknowledgement;
@@ -20,9 +21,14 @@ mod table;
 
 use std::time::Instant;
 
+/// A number from the environment.
 #[expect(clippy::disallowed_methods, reason = "a benchmark is told from outside how long to run")]
+fn given<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 fn rounds() -> usize {
-    std::env::var("ROOST_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(7)
+    given("ROOST_BENCH_ROUNDS").unwrap_or(7)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -78,5 +84,8 @@ fn main() {
     }
     if is_asked("endurance") {
         endurance::run();
+    }
+    if is_asked("overload") {
+        endurance::compare_overload();
     }
 }

@@ -123,6 +123,12 @@ impl Server {
         self.statement(&self.sql(path), &format!("{SETTINGS}&default_format={format}"))
     }
 
+    /// The same, written as the server has short answers written: by one thread.
+    pub(crate) fn engine_as_asked(&self, path: &str, format: &str) -> Place {
+        let settings = format!("{SETTINGS}&output_format_parallel_formatting=0&default_format={format}");
+        self.statement(&self.sql(path), &settings)
+    }
+
     /// A request that inserts a block straight into a table.
     pub(crate) fn insert(&self, table: &str, block: &[u8]) -> Place {
         let (length, settings) = (block.len(), "async_insert=0&max_insert_threads=1");

@@ -1,7 +1,7 @@
 //! What an endpoint costs beside the engine alone: the same SQL over HTTP, and to the same child over
 //! its socket, with the same minimal client, in turn.
 //!
-//! * latency: the median of single calls, one connection;
+//! * latency: the median of single calls on one connection each;
 //! * throughput: calls per second on eight connections;
 //! * an export of a million rows: bytes per second, and what the server's memory grows by;
 //! * ten thousand endpoints beside one.
@@ -12,7 +12,7 @@ use super::client::{Client, Place};
 use super::process::{Project, Server};
 use super::{in_turn, median, verdict};
 
-/// Calls of one side in one turn, where single calls are timed.
+/// Calls of one side in one round, where single calls are timed.
 const CALLS: usize = 150;
 /// Connections, and how long they call in one turn, where calls per second are counted.
 const CONNECTIONS: usize = 8;
@@ -44,14 +44,22 @@ const QUESTIONS: [Question; 3] = [
     },
 ];
 
-/// The median of single calls, in milliseconds.
-fn latency(client: &mut Client) -> f64 {
-    let call = |client: &mut Client| {
-        let began = Instant::now();
-        client.call();
-        began.elapsed().as_secs_f64() * 1_000.0
-    };
-    median((0..CALLS).map(|_| call(client)).collect())
+/// The medians of single calls, in milliseconds. The sides are called in turn, one call each, so that what
+/// happens to the machine happens to all of them.
+fn latencies<const SIDES: usize>(mut clients: [Client; SIDES]) -> [f64; SIDES] {
+    let mut times = [const { Vec::new() }; SIDES];
+    for turn in 0..CALLS * (super::rounds() + 1) {
+        for place in 0..SIDES {
+            let side = (turn + place) % SIDES;
+            let began = Instant::now();
+            clients[side].call();
+            // In the first round everybody warms up.
+            if turn >= CALLS {
+                times[side].push(began.elapsed().as_secs_f64() * 1_000.0);
+            }
+        }
+    }
+    times.map(median)
 }
 
 /// Calls per second on several connections.
@@ -73,12 +81,13 @@ fn throughput(place: &Place) -> f64 {
 }
 
 fn compare_latency(server: &Server, question: &Question) {
-    let mut ours = Client::connect(&server.fresh(question.path));
-    let mut theirs = Client::connect(&server.engine(question.path, "JSON"));
-    let (ours, theirs) = in_turn(|| latency(&mut ours), || latency(&mut theirs));
+    let endpoint = Client::connect(&server.fresh(question.path));
+    let engine = Client::connect(&server.engine(question.path, "JSON"));
+    let same = Client::connect(&server.engine_as_asked(question.path, "JSON"));
+    let [ours, theirs, same] = latencies([endpoint, engine, same]);
     let added = ours - theirs;
     println!(
-        "{}: p50 {ours:.3} ms, engine alone {theirs:.3} ms: {added:.3} ms added, at most {} aimed at: {}",
+        "{}: p50 {ours:.3} ms, engine alone {theirs:.3} ms (written by one thread, as for ours: {same:.3}): {added:.3} ms added, at most {} aimed at: {}",
         question.name,
         question.most_added,
         verdict(added <= question.most_added)
@@ -120,9 +129,7 @@ fn compare_export(server: &Server, extension: &str, format: &str) {
 /// One endpoint among many costs what it costs alone.
 fn compare_sizes(one: &Server, many: &Server) {
     let path = QUESTIONS[0].path;
-    let mut few = Client::connect(&one.fresh(path));
-    let mut lots = Client::connect(&many.fresh(path));
-    let (lots, few) = in_turn(|| latency(&mut lots), || latency(&mut few));
+    let [lots, few] = latencies([Client::connect(&many.fresh(path)), Client::connect(&one.fresh(path))]);
     let ratio = lots / few;
     println!(
         "10,000 endpoints: p50 {lots:.3} ms, beside four {few:.3} ms: {ratio:.2} times as long, at most 1.05 aimed at: {}",
