@@ -167,6 +167,7 @@ mod tests {
         assert!(engine.executable.is_none());
         assert!(engine.memory_bytes.get() > 1_000_000);
         assert_eq!(engine.sandbox, Sandbox::Preferred);
+        assert_eq!(engine.nice, 5);
     }
 
     #[test]

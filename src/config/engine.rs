@@ -17,11 +17,12 @@ use super::{ConfigError, Origin, units};
 const LIBRARY_VERSION: &str = include_str!("../../tools/engine.version");
 
 /// Settings that mean nothing to a ClickHouse server.
-const EMBEDDED_ONLY: [&str; 10] = [
+const EMBEDDED_ONLY: [&str; 11] = [
     "engine.library",
     "engine.executable",
     "engine.sandbox",
     "engine.memory_bytes",
+    "engine.nice",
     "engine.watchdog_interval_seconds",
     "engine.watchdog_timeout_seconds",
     "engine.watchdog_misses",
@@ -69,6 +70,8 @@ pub struct EmbeddedEngine {
     pub sandbox: Sandbox,
     /// Memory it may use.
     pub memory_bytes: NonZeroU64,
+    /// Its niceness, 0 to 19.
+    pub nice: u8,
     /// How it is watched.
     pub watchdog: Watchdog,
     /// Time to end by itself at a stop.
@@ -134,6 +137,8 @@ pub(super) struct RawEngine {
     sandbox: Sandbox,
     #[serde(deserialize_with = "units::memory_or_share")]
     memory_bytes: NonZeroU64,
+    #[serde(deserialize_with = "units::niceness")]
+    nice: u8,
     #[serde(deserialize_with = "units::count")]
     max_connections: NonZeroUsize,
     #[serde(rename = "start_timeout_seconds", deserialize_with = "units::seconds")]
@@ -212,6 +217,7 @@ impl RawEngine {
             executable: Some(self.executable).filter(|path| !is_empty(path)),
             sandbox: self.sandbox,
             memory_bytes: self.memory_bytes,
+            nice: self.nice,
             watchdog: Watchdog {
                 interval: self.watchdog_interval,
                 timeout: self.watchdog_timeout,

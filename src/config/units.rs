@@ -56,6 +56,11 @@ pub(super) fn depth<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Err
     number(input, 1..=128)?.try_into().map_err(Error::custom)
 }
 
+/// A niceness that asks for no right: 0 to 19.
+pub(super) fn niceness<'de, D: Deserializer<'de>>(input: D) -> Result<u8, D::Error> {
+    number(input, 0..=19)?.try_into().map_err(Error::custom)
+}
+
 /// Bytes, at least one.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<NonZeroU64, D::Error> {
     let bytes = number(input, 1..=LARGEST)?;

@@ -215,6 +215,7 @@ impl Keeper {
             .arg(&settings.library)
             .args(["--sandbox", sandbox])
             .args(["--memory-bytes", &settings.memory_bytes.to_string()])
+            .args(["--nice", &settings.nice.to_string()])
             .args(["--parent", &std::process::id().to_string()])
             // The engine reads ~/.clickhouse-local and can print its environment: it gets neither.
             .env_clear()

@@ -51,6 +51,9 @@ pub struct EngineArguments {
     /// The most memory that the engine may take, in bytes.
     #[arg(long, default_value = "4000000000")]
     pub memory_bytes: NonZeroU64,
+    /// How far it stands back for other processes, as in nice(1).
+    #[arg(long, default_value = "0", value_parser = clap::value_parser!(u8).range(0..=19))]
+    pub nice: u8,
     /// The process that started this one: when it is gone, so is this.
     #[arg(long)]
     pub parent: Option<u32>,
@@ -62,6 +65,8 @@ pub fn run(arguments: &EngineArguments) -> anyhow::Result<()> {
         bail!("the engine's directory {} is not an absolute path", arguments.path.display());
     }
     leave_with(arguments.parent)?;
+    // Threads inherit it, and none exists yet.
+    rustix::process::nice(arguments.nice.into()).context("cannot stand back for other processes")?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     std::fs::create_dir_all(&arguments.path)
         .with_context(|| format!("cannot create the engine's directory {}", arguments.path.display()))?;

@@ -38,6 +38,28 @@ async fn a_killed_engine_is_back_with_its_data() {
     back_with_its_data(&engine, old).await;
 }
 
+/// The niceness of a thread or process, as Linux tells it.
+fn niceness(stat: &Path) -> i32 {
+    let stat = std::fs::read_to_string(stat).unwrap();
+    // Behind the name, which is in brackets and may hold anything, it is the seventeenth.
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_threads_of_the_engine_stand_back() {
+    let engine = TestEngine::start();
+    assert_eq!(value(&engine.client(), "SELECT count() FROM numbers_mt(1000000)").await, "1000000");
+    let own = niceness(Path::new("/proc/self/stat"));
+    let threads = std::fs::read_dir(format!("/proc/{}/task", engine.process().id())).unwrap();
+    let niceness = |thread: std::fs::DirEntry| niceness(&thread.path().join("stat"));
+    let of_threads: Vec<i32> = threads.map(|thread| niceness(thread.unwrap())).collect();
+    let behind = of_threads.iter().filter(|nice| **nice == (own + 5).min(19)).count();
+    assert!(behind > 3, "{of_threads:?}, and {own} here");
+    // Where it may, ClickHouse puts a thread that watches its memory in front of all others.
+    let others = of_threads.iter().filter(|nice| **nice > -20).count();
+    assert_eq!(behind, others, "{of_threads:?}, and {own} here");
+}
+
 /// Delivery stands on this: a stage of an engine that died is missing, and never just empty.
 #[tokio::test]
 async fn tables_of_a_database_in_memory_are_gone_with_their_engine() {

@@ -82,6 +82,7 @@ pub(crate) fn options(folder: &Path) -> ChildOptions {
         executable: Some(program()),
         sandbox: Sandbox::Preferred,
         memory_bytes: NonZeroU64::new(4_000_000_000).unwrap(),
+        nice: 5,
         watchdog: Watchdog {
             interval: Duration::from_millis(500),
             timeout: Duration::from_secs(5),
