@@ -15,6 +15,13 @@ use crate::engine::{EngineClient, EngineError, Query, Rows};
 /// Answers of up to so many bytes are waited for to their end, so that they can be kept. It is what the
 /// embedded engine holds back anyway.
 const WHOLE_BYTES: usize = 1 << 20;
+/// An answer that was short last time is asked for at once: without a pipe between the engine and its
+/// answer, and so a tenth of a millisecond sooner. The engine then holds all of it, so that it may not be
+/// longer than this; one that is, is asked for again, piece by piece.
+const AT_ONCE_ROWS: u64 = 10_000;
+const AT_ONCE_BYTES: u64 = WHOLE_BYTES as u64;
+/// ClickHouse's code for a result over its limits.
+const TOO_LONG: u32 = 396;
 
 /// Why there is no answer, before it is said in words for one caller.
 #[derive(Debug, Clone)]
@@ -65,17 +72,33 @@ impl Asker {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }
         let limit = query.setting("max_result_bytes").unwrap_or(u64::MAX);
-        if self.lengths.expected(likeness) == Length::Short {
-            query = query.with_setting("output_format_parallel_formatting", 0);
-        }
-        let rows = self.engine.query(query).await.map_err(Failure::Engine)?;
-        let rows = rows.within(limit).gather(WHOLE_BYTES).await.map_err(Failure::Engine)?;
+        let rows = match self.rows(query, likeness).await {
+            Ok(rows) => rows.within(limit).gather(WHOLE_BYTES).await,
+            Err(error) => Err(error),
+        };
+        let rows = rows.map_err(|error| {
+            self.lengths.forget(likeness);
+            Failure::Engine(error)
+        })?;
         let (length, landing) = match rows.whole() {
             Some(bytes) => (Length::Short, Landing::Whole(bytes)),
             None => (Length::Long, Landing::Open(rows, running)),
         };
         self.lengths.learn(likeness, length);
         Ok(landing)
+    }
+
+    /// Asks in the way that suits the length that the answer will probably have.
+    async fn rows(&self, query: Query, likeness: Likeness) -> Result<Rows, EngineError> {
+        let by_one_thread = |query: Query| query.with_setting("output_format_parallel_formatting", 0);
+        match self.lengths.expected(likeness) {
+            Some(Length::Long) => self.engine.query(query).await,
+            None => self.engine.query(by_one_thread(query)).await,
+            Some(Length::Short) => match self.engine.query(at_once(by_one_thread(query.clone()))).await {
+                Err(EngineError::Exception { code: TOO_LONG, .. }) => self.engine.query(query).await,
+                outcome => outcome,
+            },
+        }
     }
 
     /// The columns that a query would answer.
@@ -94,4 +117,17 @@ impl Asker {
         let sql = format!("SELECT {expressions} FROM (\n{}\n)", query.sql);
         Ok(Query { sql, ..query })
     }
+}
+
+/// The same query, whose answer comes when all of it is there, and is not long.
+fn at_once(query: Query) -> Query {
+    let within = |name: &str, bound: u64| {
+        // 0 is ClickHouse's word for no limit.
+        query.setting(name).filter(|own| *own > 0).map_or(bound, |own| own.min(bound))
+    };
+    let (rows, bytes) = (within("max_result_rows", AT_ONCE_ROWS), within("max_result_bytes", AT_ONCE_BYTES));
+    query
+        .with_setting("max_result_rows", rows)
+        .with_setting("max_result_bytes", bytes)
+        .with_setting("wait_end_of_query", 1)
 }

@@ -1,15 +1,15 @@
-//! Whose answers were long last time.
+//! How long answers were last time.
 //!
-//! The engine writes a long answer sooner on several threads, and a short one sooner on the thread that
-//! made it: a fifth of the time of a small query goes into starting the others. What was long tends to
-//! be long again.
+//! The engine writes a long answer sooner on several threads and piece by piece, and a short one sooner on
+//! the thread that made it, and whole: a third of the time of a small query goes into starting threads and
+//! into the pipe between. What was long tends to be long again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-/// As many are remembered; the others are taken for short.
+/// As many are remembered.
 const MOST: usize = 10_000;
 
 /// What answers of about one length have in common: their pipe, or their text. Two that are taken for
@@ -37,7 +37,7 @@ pub(super) enum Length {
 
 /// What is remembered. A clone remembers the same.
 #[derive(Clone)]
-pub(super) struct Lengths(Arc<Cache<Likeness, ()>>);
+pub(super) struct Lengths(Arc<Cache<Likeness, Length>>);
 
 impl Default for Lengths {
     fn default() -> Self {
@@ -46,18 +46,21 @@ impl Default for Lengths {
 }
 
 impl Lengths {
-    /// How long the next answer will probably be.
-    pub(super) fn expected(&self, likeness: Likeness) -> Length {
-        if self.0.contains_key(&likeness) { Length::Long } else { Length::Short }
+    /// How long the next answer will probably be, where one was there before.
+    pub(super) fn expected(&self, likeness: Likeness) -> Option<Length> {
+        self.0.get(&likeness)
     }
 
     /// Remembers how long one was.
     pub(super) fn learn(&self, likeness: Likeness, length: Length) {
-        match (length, self.expected(likeness)) {
-            (Length::Long, Length::Short) => self.0.insert(likeness, ()),
-            (Length::Short, Length::Long) => drop(self.0.remove(&likeness)),
-            _ => {}
+        if self.expected(likeness) != Some(length) {
+            self.0.insert(likeness, length);
         }
+    }
+
+    /// Forgets how long one was: the last has none.
+    pub(super) fn forget(&self, likeness: Likeness) {
+        self.0.remove(&likeness);
     }
 }
 
@@ -66,13 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_length_is_expected_again_and_at_first_a_short_one() {
+    fn the_last_length_is_expected_again() {
         let (lengths, likeness) = (Lengths::default(), Likeness::of(("exports", 1)));
-        assert_eq!(lengths.expected(likeness), Length::Short);
+        assert_eq!(lengths.expected(likeness), None);
         for length in [Length::Long, Length::Long, Length::Short, Length::Long] {
             lengths.learn(likeness, length);
-            assert_eq!(lengths.expected(likeness), length);
-            assert_eq!(lengths.expected(Likeness::of(("exports", 2))), Length::Short);
+            assert_eq!(lengths.expected(likeness), Some(length));
+            assert_eq!(lengths.expected(Likeness::of(("exports", 2))), None);
         }
+        lengths.forget(likeness);
+        assert_eq!(lengths.expected(likeness), None);
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::encoded;
-use crate::harness::{ApiClient, Project, ServerProcess, TestApp, eventually};
+use crate::harness::{ApiClient, Project, ServerFolder, ServerProcess, TestApp, eventually, send};
 
 const ROWS: u64 = 1_000_000;
 /// What a server may grow by while such an answer passes through it.
@@ -80,4 +80,77 @@ async fn an_answer_is_written_on_several_threads_where_the_last_one_was_long() {
     assert_eq!(told(&app, 300_000_000_002).await, "", "the engine's own default");
     assert!(answer("rows=3&listed=1").await < 100);
     assert_eq!(told(&app, 300_000_000_003).await, "0");
+}
+
+/// The body of an answer that the engine gives now.
+async fn fresh(caller: &ApiClient, path: &str) -> String {
+    let reply = send(caller.request(Method::GET, path).header("cache-control", "no-cache")).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+    reply.text
+}
+
+/// What was short last time is asked for at once, and what was not, or is new, piece by piece.
+#[tokio::test]
+async fn an_answer_is_the_same_however_long_it_was_expected_to_be() {
+    let app = TestApp::start(&Project::default()).await;
+    let sql = "SELECT 'a' AS name, toFloat64(number) AS value FROM numbers(3) ORDER BY number FORMAT";
+    let formats = [
+        "CSV",
+        "CSVWithNames",
+        "JSON",
+        "TSV",
+        "TSVWithNames",
+        "PrettyCompact",
+        "JSONEachRow",
+        "Parquet",
+        "Prometheus",
+        "Markdown",
+    ];
+    for format in formats {
+        let path = format!("/v0/sql?q={}", encoded(&format!("{sql} {format}")));
+        // The times of a query are none of its rows.
+        let answer =
+            async || fresh(&app.admin(), &path).await.split("\"statistics\"").next().unwrap().to_owned();
+        let first = answer().await;
+        assert!(!first.is_empty(), "{format}");
+        for _ in 0..2 {
+            assert_eq!(answer().await, first, "{format}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_longer_than_the_last_is_whole() {
+    let sql = "SELECT number AS n, repeat('x', {{ UInt32(width) }}) AS text FROM numbers({{ UInt64(rows) }})";
+    let app = TestApp::start(&Project::default().endpoint("rows", sql)).await;
+    // Twice each, so that the second knows of the first; at the bounds, far beyond, and back.
+    for (rows, width) in
+        [(5, 1), (10_000, 1), (10_001, 1), (5, 1), (9_000, 2_000), (300_000, 1), (0, 1), (60_000, 30)]
+    {
+        for _ in 0..2 {
+            let text = fresh(&app.admin(), &format!("/v0/pipes/rows.csv?rows={rows}&width={width}")).await;
+            let lines: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(lines.len(), rows, "{rows} rows of {width}");
+            let last = |rows: usize| format!("{},\"{}\"", rows - 1, "x".repeat(width));
+            assert!(lines.last().is_none_or(|line| *line == last(rows)), "{rows} rows of {width}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_the_operator_is_told_as_such_whatever_was_expected() {
+    let server = ServerFolder::new(
+        &Project::default().endpoint("rows", "SELECT number FROM numbers({{ UInt64(rows) }})"),
+    )
+    .with_variable("ROOST__QUERY__MAX_RESULT_ROWS", "100")
+    .start()
+    .await;
+    let admin = server.admin();
+    for rows in [100, 100, 101, 100, 100, 101] {
+        let request = admin.request(Method::GET, &format!("/v0/pipes/rows.csv?rows={rows}"));
+        let reply = send(request.header("cache-control", "no-cache")).await;
+        let told = (reply.status.as_u16(), reply.header("x-db-exception-code").to_owned());
+        let expected = if rows > 100 { (400, "396".to_owned()) } else { (200, String::new()) };
+        assert_eq!(told, expected, "{rows}: {}", reply.text);
+    }
 }
