@@ -15,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::socket::SocketConnector;
 use super::{EngineError, packing};
 
+/// What is read of a long answer at once: more of it would only lie in memory, and out of the processor's.
+const PIECE_BYTES: usize = 128 * 1024;
 /// Calls in flight where nothing else is set.
 const MAX_CALLS: usize = 32;
 /// Idle connections kept to the engine; each holds an engine connection at the other end.
@@ -426,6 +428,7 @@ fn connect(location: &Location) -> clickhouse::Client {
     let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
     builder.pool_idle_timeout(IDLE_TIMEOUT).pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
     builder.pool_timer(hyper_util::rt::TokioTimer::new());
+    builder.http1_max_buf_size(PIECE_BYTES);
     let client = match location {
         Location::Socket { path, .. } => {
             clickhouse::Client::with_http_client(builder.build(SocketConnector::new(path)))
