@@ -72,33 +72,33 @@ impl Asker {
             query = self.finalized(query).await.map_err(Failure::Engine)?;
         }
         let limit = query.setting("max_result_bytes").unwrap_or(u64::MAX);
-        let rows = match self.rows(query, likeness).await {
-            Ok(rows) => rows.within(limit).gather(WHOLE_BYTES).await,
+        let gathered = match self.rows(query, likeness).await {
+            Ok((rows, least)) => rows.within(limit).gather(WHOLE_BYTES).await.map(|rows| (rows, least)),
             Err(error) => Err(error),
         };
-        let rows = rows.map_err(|error| {
+        let (rows, least) = gathered.map_err(|error| {
             self.lengths.forget(likeness);
             Failure::Engine(error)
         })?;
-        let (length, landing) = match rows.whole() {
-            Some(bytes) => (Length::Short, Landing::Whole(bytes)),
-            None => (Length::Long, Landing::Open(rows, running)),
-        };
-        self.lengths.learn(likeness, length);
-        Ok(landing)
+        let whole = rows.whole();
+        self.lengths.learn(likeness, Length::of(whole.as_ref().map(Bytes::len), least));
+        Ok(whole.map_or_else(|| Landing::Open(rows, running), Landing::Whole))
     }
 
-    /// Asks in the way that suits the length that the answer will probably have.
-    async fn rows(&self, query: Query, likeness: Likeness) -> Result<Rows, EngineError> {
+    /// Asks in the way that suits the length that the answer will probably have; and the length that it
+    /// has at least.
+    async fn rows(&self, query: Query, likeness: Likeness) -> Result<(Rows, Length), EngineError> {
         let by_one_thread = |query: Query| query.with_setting("output_format_parallel_formatting", 0);
-        match self.lengths.expected(likeness) {
-            Some(Length::Long) => self.engine.query(query).await,
-            None => self.engine.query(by_one_thread(query)).await,
+        let (query, least) = match self.lengths.expected(likeness) {
+            Some(Length::Long) => (query, Length::Short),
+            Some(Length::Middle) => (by_one_thread(query), Length::Middle),
+            None => (by_one_thread(query), Length::Short),
             Some(Length::Short) => match self.engine.query(at_once(by_one_thread(query.clone()))).await {
-                Err(EngineError::Exception { code: TOO_LONG, .. }) => self.engine.query(query).await,
-                outcome => outcome,
+                Err(EngineError::Exception { code: TOO_LONG, .. }) => (query, Length::Middle),
+                outcome => return outcome.map(|rows| (rows, Length::Short)),
             },
-        }
+        };
+        self.engine.query(query).await.map(|rows| (rows, least))
     }
 
     /// The columns that a query would answer.

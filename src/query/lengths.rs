@@ -29,10 +29,27 @@ impl Likeness {
 /// The length of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
-    /// It is waited for to its end.
+    /// It may be asked for at once.
     Short,
+    /// It is waited for to its end, and has more rows than may come at once.
+    Middle,
     /// It goes out piece by piece.
     Long,
+}
+
+/// An answer of so few bytes has no more rows than may come at once.
+const FEW_BYTES: usize = 4096;
+
+impl Length {
+    /// The length of an answer of so many bytes, or of one whose end is not here, where as much as `least`
+    /// is known from how it came.
+    pub(super) fn of(whole: Option<usize>, least: Self) -> Self {
+        match whole {
+            None => Self::Long,
+            Some(bytes) if bytes <= FEW_BYTES => Self::Short,
+            Some(_) => least,
+        }
+    }
 }
 
 /// What is remembered. A clone remembers the same.
@@ -69,10 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_too_long_to_come_at_once_is_not_tried_again_before_it_is_far_shorter() {
+        assert_eq!(Length::of(Some(600_000), Length::Short), Length::Short, "few rows, it seems");
+        assert_eq!(Length::of(Some(600_000), Length::Middle), Length::Middle);
+        assert_eq!(Length::of(Some(FEW_BYTES), Length::Middle), Length::Short);
+        assert_eq!(Length::of(None, Length::Short), Length::Long);
+    }
+
+    #[test]
     fn the_last_length_is_expected_again() {
         let (lengths, likeness) = (Lengths::default(), Likeness::of(("exports", 1)));
         assert_eq!(lengths.expected(likeness), None);
-        for length in [Length::Long, Length::Long, Length::Short, Length::Long] {
+        for length in [Length::Long, Length::Long, Length::Short, Length::Middle, Length::Long] {
             lengths.learn(likeness, length);
             assert_eq!(lengths.expected(likeness), Some(length));
             assert_eq!(lengths.expected(Likeness::of(("exports", 2))), None);
