@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
 use super::disk::{Disk, LogFile};
 use super::format::{HEADER_BYTES, Header, LogId, Record, Sequence};
@@ -173,7 +172,7 @@ impl Opening<'_> {
         if self.may_write == MayWrite::No {
             return Ok(());
         }
-        match rewrite(&*segment.file, segment.end) {
+        match transfer(&*segment.file, &*segment.file, segment.end) {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 tracing::warn!(%error, "the disk is full: the newest segment of the log stays as it was found");
                 Ok(())
@@ -206,7 +205,8 @@ impl Opening<'_> {
         if self.may_write == MayWrite::No || self.disk.list()?.contains(&name) {
             return Ok(());
         }
-        match copy(file, || self.disk.create(&name)) {
+        let copy = |length| transfer(file, &*self.disk.create(&name)?, length);
+        match file.length().and_then(copy) {
             Ok(()) => self.damage.kept.push(name),
             Err(error) => tracing::warn!(%error, name, "the damaged segment could not be kept aside"),
         }
@@ -214,9 +214,8 @@ impl Opening<'_> {
     }
 }
 
-fn copy(from: &dyn LogFile, create: impl FnOnce() -> io::Result<Arc<dyn LogFile>>) -> io::Result<()> {
-    let length = from.length()?;
-    let to = create()?;
+/// Writes the first `length` bytes of one file into another, or once more into the same, and syncs that.
+fn transfer(from: &dyn LogFile, to: &dyn LogFile, length: u64) -> io::Result<()> {
     let mut offset = 0;
     while offset < length {
         let mut piece = vec![0; usize::try_from((length - offset).min(1 << 20)).map_err(io::Error::other)?];
@@ -225,18 +224,6 @@ fn copy(from: &dyn LogFile, create: impl FnOnce() -> io::Result<Arc<dyn LogFile>
         offset += piece.len() as u64;
     }
     to.sync()
-}
-
-/// Writes the bytes up to `end` once more, and syncs them.
-fn rewrite(file: &dyn LogFile, end: u64) -> io::Result<()> {
-    let mut offset = 0;
-    while offset < end {
-        let mut piece = vec![0; usize::try_from((end - offset).min(1 << 20)).map_err(io::Error::other)?];
-        file.read_at(&mut piece, offset)?;
-        file.write_at(&piece, offset)?;
-        offset += piece.len() as u64;
-    }
-    file.sync()
 }
 
 fn read_header(file: &dyn LogFile) -> io::Result<Option<Header>> {
