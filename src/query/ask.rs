@@ -8,6 +8,7 @@ use super::call::Aggregates;
 use super::disclosure::Audience;
 use super::error::QueryError;
 use super::lengths::{Length, Lengths, Likeness};
+use super::metrics::QueryMetrics;
 use super::plan::ResultColumn;
 use crate::auth::Holder;
 use crate::engine::{EngineClient, EngineError, Query, Rows};
@@ -56,6 +57,7 @@ pub(super) struct Asker {
     pub(super) engine: EngineClient,
     pub(super) gate: Gate,
     pub(super) lengths: Lengths,
+    pub(super) metrics: QueryMetrics,
 }
 
 impl Asker {
@@ -94,7 +96,10 @@ impl Asker {
             Some(Length::Middle) => (by_one_thread(query), Length::Middle),
             None => (by_one_thread(query), Length::Short),
             Some(Length::Short) => match self.engine.query(at_once(by_one_thread(query.clone()))).await {
-                Err(EngineError::Exception { code: TOO_LONG, .. }) => (query, Length::Middle),
+                Err(EngineError::Exception { code: TOO_LONG, .. }) => {
+                    self.metrics.asked_again();
+                    (query, Length::Middle)
+                }
                 outcome => return outcome.map(|rows| (rows, Length::Short)),
             },
         };

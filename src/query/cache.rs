@@ -61,6 +61,13 @@ pub enum Freshness {
     Live,
 }
 
+impl Freshness {
+    /// True where an answer will do that is there already.
+    fn takes_kept(self) -> bool {
+        matches!(self, Self::Kept | Self::Live)
+    }
+}
+
 /// How a call came to its answer: `X-Cache`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -103,9 +110,9 @@ type Store<K, V> = quick_cache::sync::Cache<K, V, InBytes>;
 
 /// What is known of a call. It points at its answer and does not keep it alive, so that the bytes of
 /// answers are counted once.
-struct Known {
+pub(super) struct Known {
     kept: Weak<Kept>,
-    prepared: Prepared,
+    pub(super) prepared: Prepared,
 }
 
 /// The kept answers.
@@ -127,23 +134,22 @@ impl Cache {
         }
     }
 
-    /// The answer to a call that was answered before, if it still holds.
-    pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Kept>> {
-        let kept = self.calls.get(call)?.kept.upgrade()?;
+    /// What is known of a call that was answered before.
+    pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Known>> {
+        self.calls.get(call)
+    }
+
+    /// The answer that it had, where the caller takes it and it still holds.
+    pub(super) fn kept(&self, known: &Known, freshness: Freshness) -> Option<Arc<Kept>> {
+        let kept = known.kept.upgrade().filter(|_| freshness.takes_kept())?;
         let kept = Some(kept).filter(|kept| kept.is_current(Instant::now()))?;
         self.metrics.count(Origin::Hit);
         Some(kept)
     }
 
-    /// What a call came to when it was answered before.
-    pub(super) fn prepared(&self, call: &CallKey) -> Option<Prepared> {
-        self.calls.get(call).map(|known| known.prepared.clone())
-    }
-
     /// Finds the answer, or gets it.
     pub(super) async fn answer(&self, wanted: Wanted, asker: &Asker) -> (Result<Content, Failure>, Origin) {
-        let takes_kept = matches!(wanted.freshness, Freshness::Kept | Freshness::Live);
-        let is_shared = takes_kept && wanted.lifetime != Lifetime::Once;
+        let is_shared = wanted.freshness.takes_kept() && wanted.lifetime != Lifetime::Once;
         let shared = if is_shared { self.share(&wanted, asker).await } else { None };
         let (content, origin) = match shared {
             Some(shared) => shared,

@@ -20,15 +20,18 @@ pub struct QueryMetrics {
     kept: Gauge,
     bytes: Gauge,
     listeners: Gauge,
+    asked_again: Counter,
 }
 
 impl QueryMetrics {
     /// Shows the numbers under their names.
     pub fn register(&self, registry: &mut Registry) {
-        let Self { answers, kept, bytes, listeners } = self;
+        let Self { answers, kept, bytes, listeners, asked_again } = self;
         let help = "Calls that were answered from kept answers, by the engine, or with what the engine gave another caller";
         registry.register("query_answers", help, answers.clone());
         registry.register("query_cache_answers", "Answers that are kept", kept.clone());
+        let help = "Queries that were asked again, because their answers were longer than those before";
+        registry.register("query_asked_again", help, asked_again.clone());
         registry.register("query_listeners", "Callers who listen to live answers", listeners.clone());
         registry.register_with_unit("query_cache", "Memory of kept answers", Unit::Bytes, bytes.clone());
     }
@@ -36,6 +39,10 @@ impl QueryMetrics {
     pub(super) fn count(&self, origin: Origin) {
         let origin = ByOrigin { origin: origin.as_str() };
         self.answers.get_or_create(&origin).inc();
+    }
+
+    pub(super) fn asked_again(&self) {
+        self.asked_again.inc();
     }
 
     pub(super) fn observe_listeners(&self, listeners: usize) {

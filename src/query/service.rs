@@ -1,5 +1,6 @@
 //! The room's service: calls in, streams of bytes out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::SubsecRound;
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Gate;
 use super::answer::Answer;
 use super::ask::Asker;
-use super::cache::{Cache, CallKey, Freshness, Kept, Lifetime, Wanted, follow_merges};
+use super::cache::{Cache, CallKey, Freshness, Lifetime, Wanted, follow_merges};
 use super::call::{Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
@@ -77,7 +78,7 @@ impl Queries {
         let cache = Arc::new(Cache::new(settings.cache_bytes.get(), metrics.clone()));
         let keeping = if keeps { Keeping::On } else { Keeping::Off };
         let listeners = Listeners::new(settings.max_listeners.get(), settings.live_interval, stop);
-        let asker = Asker { engine, gate, lengths: Lengths::default() };
+        let asker = Asker { engine, gate, lengths: Lengths::default(), metrics: metrics.clone() };
         Self { catalog, asker, settings, limits, cache, keeping, metrics, listeners, clock }
     }
 
@@ -105,30 +106,25 @@ impl Queries {
 
     /// Runs a call; returns once the first bytes of the answer are there.
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
-        match &call.sql {
-            Some(sql) => self.run_over(&call, sql).await,
-            None => self.run_endpoint(&call).await,
-        }
-    }
-
-    async fn run_endpoint(&self, call: &Call) -> Result<Answer, QueryError> {
         let begun = self.catalog.versions().begin();
         let arguments = call.decided_arguments();
-        let key = self.call_key(call, &arguments);
-        if let Some(kept) = self.known(key.as_ref(), call.freshness) {
+        let key = self.call_key(&call, &arguments);
+        let known = key.as_ref().and_then(|key| self.cache.known(key));
+        if let Some(kept) = known.as_ref().and_then(|known| self.cache.kept(known, call.freshness)) {
             return Ok(Answer::kept(call.format, kept));
         }
-        let (workspace, access) = (self.catalog.workspace(), call.permit.access());
-        let audience = Audience { access, own_text: "", database: &workspace.database };
-        let order = self.order(call, begun, key);
-        let prepared = match self.prepared(order.call.as_ref(), &workspace) {
-            Some(prepared) => prepared,
-            None => self.compose(call, &arguments, &order, (&workspace, audience))?,
+        let (workspace, access) = (self.catalog.workspace(), access(&call));
+        let own_text = call.sql.as_deref().unwrap_or_default();
+        let audience = Audience { access: &access, own_text, database: &workspace.database };
+        let order = self.order(&call, begun, key);
+        let prepared = match known.map(|known| known.prepared.clone()) {
+            Some(prepared) if prepared.holds_in(&workspace) => prepared,
+            _ => self.compose(&call, &arguments, &order, (&workspace, audience))?,
         };
         self.answer(prepared, order, audience).await
     }
 
-    /// What a call of an endpoint comes to.
+    /// What a call comes to: the rows of an endpoint, or SQL over them.
     fn compose(
         &self,
         call: &Call,
@@ -137,16 +133,16 @@ impl Queries {
         (workspace, audience): (&Arc<Workspace>, Audience<'_>),
     ) -> Result<Prepared, QueryError> {
         let pipe = endpoint(workspace, call.permit.pipe())?;
-        let (environment, access) = (self.environment(), call.permit.access());
+        let (environment, access) = (self.environment(), audience.access);
         let caller = Caller { arguments, environment: &environment, access };
-        let composed =
-            workspace.compose(pipe, caller).map_err(|error| QueryError::from_node(error, audience))?;
-        Ok(self.prepare((composed, Kind::Select), order, (workspace, access)))
-    }
-
-    /// What this call came to before, if it still does.
-    fn prepared(&self, key: Option<&CallKey>, workspace: &Arc<Workspace>) -> Option<Prepared> {
-        key.and_then(|key| self.cache.prepared(key)).filter(|prepared| prepared.holds_in(workspace))
+        let composed = if let Some(sql) = &call.sql {
+            let text = self.compose_text(workspace, sql, Some(pipe), caller)?;
+            (text.composed, text.kind)
+        } else {
+            let composed = workspace.compose(pipe, caller);
+            (composed.map_err(|error| QueryError::from_node(error, audience))?, Kind::Select)
+        };
+        Ok(self.prepare(composed, order, (workspace, access)))
     }
 
     /// How a call of an endpoint is to be answered.
@@ -174,30 +170,6 @@ impl Queries {
     fn keeping_of(&self, pipe: Option<&ResourceName>) -> Keeping {
         let is_excepted = pipe.is_some_and(|pipe| self.settings.cache_except.contains(pipe.as_str()));
         if is_excepted { Keeping::Off } else { self.keeping }
-    }
-
-    fn known(&self, key: Option<&CallKey>, freshness: Freshness) -> Option<Arc<Kept>> {
-        key.filter(|_| matches!(freshness, Freshness::Kept | Freshness::Live))
-            .and_then(|key| self.cache.known(key))
-    }
-
-    /// Runs SQL over the rows of an endpoint; nothing else is in its reach, unless everything is.
-    async fn run_over(&self, call: &Call, sql: &str) -> Result<Answer, QueryError> {
-        let begun = self.catalog.versions().begin();
-        let workspace = self.catalog.workspace();
-        let pipe = endpoint(&workspace, call.permit.pipe())?;
-        let access = &call.permit.access().narrowed_to(call.permit.pipe().clone());
-        let (environment, arguments) = (self.environment(), call.decided_arguments());
-        let key = self.call_key(call, &arguments);
-        if let Some(kept) = self.known(key.as_ref(), call.freshness) {
-            return Ok(Answer::kept(call.format, kept));
-        }
-        let caller = Caller { arguments: &arguments, environment: &environment, access };
-        let ComposedText { composed, kind, .. } = self.compose_text(&workspace, sql, Some(pipe), caller)?;
-        let audience = Audience { access, own_text: sql, database: &workspace.database };
-        let order = self.order(call, begun, key);
-        let prepared = self.prepare((composed, kind), &order, (&workspace, access));
-        self.answer(prepared, order, audience).await
     }
 
     /// Runs a query of the caller's own; returns once the first bytes of the answer are there.
@@ -287,6 +259,15 @@ impl Queries {
     pub(super) fn environment(&self) -> Environment {
         let now = self.clock.now().naive_utc().trunc_subsecs(0).to_string();
         Environment { now: Some(now), ..Environment::default() }
+    }
+}
+
+/// What a call may reach: with SQL of its own, the endpoint's rows and nothing else, unless everything is.
+fn access(call: &Call) -> Cow<'_, Access> {
+    let (access, pipe) = (call.permit.access(), call.permit.pipe());
+    match call.sql {
+        Some(_) => Cow::Owned(access.narrowed_to(pipe.clone())),
+        None => Cow::Borrowed(access),
     }
 }
 

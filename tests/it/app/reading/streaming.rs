@@ -154,3 +154,22 @@ async fn a_limit_of_the_operator_is_told_as_such_whatever_was_expected() {
         assert_eq!(told, expected, "{rows}: {}", reply.text);
     }
 }
+
+/// An answer that is too long to come at once, and not so long as to come piece by piece.
+#[tokio::test]
+async fn what_has_grown_is_asked_again_once_and_not_at_every_call() {
+    let rows = "SELECT number FROM numbers({{ UInt64(rows) }})";
+    let server = ServerProcess::start(&Project::default().endpoint("rows", rows)).await;
+    let asked_again = async |rows: u32| {
+        fresh(&server.admin(), &format!("/v0/pipes/rows.csv?rows={rows}")).await;
+        let metrics = server.admin().get("/metrics").await.text;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("roost_query_asked_again_total "));
+        line.unwrap().parse::<u32>().unwrap()
+    };
+    // New, at once, grown, known, known, small again.
+    for (rows, expected) in
+        [(5, 0), (5, 0), (12_000, 1), (12_000, 1), (12_000, 1), (5, 1), (5, 1), (12_000, 2)]
+    {
+        assert_eq!(asked_again(rows).await, expected, "{rows} rows");
+    }
+}
