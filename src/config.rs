@@ -271,6 +271,7 @@ mod tests {
             ("server", "max_connections = 0"),
             ("server", "host = ''"),
             ("data", "directory = ''"),
+            ("engine", "nice = 20"),
             ("ingest", "depth = 129"),
             ("query", "queue = -1"),
             ("log", "format = 'xml'"),

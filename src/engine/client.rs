@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::socket::SocketConnector;
 use super::{EngineError, packing};
 
-/// What is read of a long answer at once: more of it would only lie in memory, and out of the processor's.
+/// What is read of a long answer at once. More would lie in memory, and would not fit into the caches
+/// of the processor.
 const PIECE_BYTES: usize = 128 * 1024;
 /// Calls in flight where nothing else is set.
 const MAX_CALLS: usize = 32;

@@ -89,7 +89,7 @@ where
             let status = response.status();
             tracing::debug!(parent: &span, status = status.as_u16(), "answered");
             if let Some(failure) = response.extensions().get::<Failure>() {
-                name.tell(failure, "request failed");
+                name.tell(&failure.0, "request failed");
             }
             Ok(watched(response, name))
         })
@@ -114,12 +114,6 @@ fn watched(response: Response, name: Name) -> Response {
         error
     };
     response.map(|body| Body::new(body.map_err(tell)))
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
 }
 
 #[cfg(test)]

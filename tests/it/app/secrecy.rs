@@ -151,3 +151,34 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
         assert_eq!(found(line), None, "{line}");
     }
 }
+
+#[tokio::test]
+async fn the_log_names_requests_that_failed_or_broke_off_and_no_others() {
+    let late = "SELECT number, throwIf(number = {{ UInt64(last) }}) AS fails FROM numbers(3000000)";
+    let server = ServerProcess::start(&Project::default().endpoint("late", late)).await;
+    let get = |id: &'static str, query: &str| {
+        let request = server.admin().request(Method::GET, &format!("/v0/pipes/{query}"));
+        request.header("x-request-id", id)
+    };
+    for (id, query, expected) in
+        [("answered-1", "late.csv?last=9000000", 200), ("the-callers-2", "late.nope", 404)]
+    {
+        assert_eq!(send(get(id, query)).await.status, expected, "{id}");
+    }
+    let failed =
+        server.admin().request(Method::POST, "/v1/deploy?token=x").header("x-request-id", "failed-3");
+    assert_eq!(send(failed).await.status, 501);
+    let broken = get("broken-4", "late.csv?last=2900000").send().await.unwrap();
+    assert_eq!(broken.status(), 200);
+    assert!(broken.bytes().await.is_err(), "the answer has no end");
+
+    let output = server.output_with("an answer broke off").await;
+    let lines_with =
+        |id: &str| output.lines().filter(|line| line.contains(id)).collect::<Vec<_>>().join("\n");
+    let (failed, broken) = (lines_with("failed-3"), lines_with("broken-4"));
+    assert!(failed.contains("request failed") && failed.contains("/v1/deploy"), "{output}");
+    assert!(broken.contains("an answer broke off") && broken.contains("code 395"), "{output}");
+    for other in ["answered-1", "the-callers-2", "last=", "token="] {
+        assert_eq!(lines_with(other), "", "{output}");
+    }
+}
