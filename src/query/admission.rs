@@ -39,6 +39,13 @@ struct Waiting {
     turn: oneshot::Sender<Running>,
 }
 
+/// See [`Gate::occupancy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Occupancy {
+    pub(super) running: usize,
+    pub(super) waiting: usize,
+}
+
 /// So many queries run and wait that this one may not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Busy;
@@ -78,6 +85,13 @@ impl Gate {
             waiting: Vec::new(),
         };
         Self { line: Arc::new(Mutex::new(line)), patience }
+    }
+
+    /// How many queries run now, and how many wait.
+    pub(super) fn occupancy(&self) -> Occupancy {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.waiting.retain(|waiting| !waiting.turn.is_closed());
+        Occupancy { running: line.running.values().sum(), waiting: line.waiting.len() }
     }
 
     /// Waits for a place; refuses at once when the line is full.
@@ -186,11 +200,14 @@ mod tests {
         let (running, other) = (place(&gate, "a"), holder("b"));
         let (waited, refused) = tokio::join!(gate.enter(&other), async {
             tokio::task::yield_now().await;
+            assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 1 });
             gate.enter(&other).await
         });
         assert!(refused.is_err(), "the line holds one");
         assert!(waited.is_err(), "nobody left in five seconds");
+        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0 });
         drop(running);
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0 });
         drop(place(&gate, "b"));
     }
 

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::admission::Occupancy;
 use super::cache::Origin;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -21,15 +22,19 @@ pub struct QueryMetrics {
     bytes: Gauge,
     listeners: Gauge,
     asked_again: Counter,
+    running: Gauge,
+    waiting: Gauge,
 }
 
 impl QueryMetrics {
     /// Shows the numbers under their names.
     pub fn register(&self, registry: &mut Registry) {
-        let Self { answers, kept, bytes, listeners, asked_again } = self;
+        let Self { answers, kept, bytes, listeners, asked_again, running, waiting } = self;
         let help = "Calls that were answered from kept answers, by the engine, or with what the engine gave another caller";
         registry.register("query_answers", help, answers.clone());
         registry.register("query_cache_answers", "Answers that are kept", kept.clone());
+        registry.register("query_running", "Queries that run", running.clone());
+        registry.register("query_waiting", "Queries that wait for a place", waiting.clone());
         let help = "Queries that were asked again, because their answers were longer than those before";
         registry.register("query_asked_again", help, asked_again.clone());
         registry.register("query_listeners", "Callers who listen to live answers", listeners.clone());
@@ -43,6 +48,11 @@ impl QueryMetrics {
 
     pub(super) fn asked_again(&self) {
         self.asked_again.inc();
+    }
+
+    pub(super) fn observe_line(&self, line: Occupancy) {
+        self.running.set(line.running.try_into().unwrap_or(i64::MAX));
+        self.waiting.set(line.waiting.try_into().unwrap_or(i64::MAX));
     }
 
     pub(super) fn observe_listeners(&self, listeners: usize) {

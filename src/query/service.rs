@@ -97,6 +97,7 @@ impl Queries {
     pub fn observe(&self) {
         self.cache.observe();
         self.metrics.observe_listeners(self.listeners.len());
+        self.metrics.observe_line(self.asker.gate.occupancy());
     }
 
     /// Wakes after every change of any table.

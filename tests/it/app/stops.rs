@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 
 use super::load::{self, Load};
-use crate::harness::{Address, ServerFolder, ServerProcess};
+use crate::harness::{Address, ServerFolder, ServerProcess, eventually};
 
 /// A stop that waits for nobody ends within this time.
 const PROMPT: Duration = Duration::from_secs(5);
@@ -72,8 +72,11 @@ async fn a_query_in_flight_is_finished_before_the_stop() {
     let admin = server.admin();
     let query = admin.get("/v0/pipes/busy.json");
     let stopped = async {
-        // The request is on its way once a later one has been answered.
-        assert_eq!(server.anonymous().get("/v0/health").await.status, 200);
+        eventually("the query runs", async || {
+            let metrics = server.admin().get("/metrics").await.text;
+            metrics.lines().any(|line| line == "roost_query_running 1").then_some(())
+        })
+        .await;
         stop(&mut server, Signal::TERM).await
     };
     let (reply, (_, output)) = tokio::join!(query, stopped);
