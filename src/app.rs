@@ -20,6 +20,7 @@ use crate::engine::{ChildOptions, EngineClient, Supervisor};
 use crate::http::{RequestLimits, RoomSet, Rooms};
 use crate::ingest::delivery::{PlanningError, RecoveryError};
 use crate::ingest::{Delivery, Ingest, Journal};
+use crate::jobs::{self, Jobs, JobsParts};
 use crate::query::Queries;
 use crate::server::ConnectionMetrics;
 
@@ -114,7 +115,8 @@ impl App {
         let versions = Arc::new(Versions::default());
         let delivery = {
             let tables = (engine.clone(), Arc::clone(&versions));
-            Delivery::recover(journal, tables, settings, &database).await?
+            let tell = async |found| jobs::record_found(&store, identity.workspace_id(), found).await;
+            Delivery::recover(journal, tables, settings, &database, tell).await?
         };
         let workspace = {
             let place = Place { engine: &engine, store: &store, delivery: &delivery };
@@ -131,9 +133,19 @@ impl App {
             clock: Clock::System,
             tasks: tasks.clone(),
         };
-        let keyring = Keyring::open(parts, store).await.map_err(DeployError::from)?;
+        let keyring = Keyring::open(parts, store.clone()).await.map_err(DeployError::from)?;
         let catalog = Arc::new(Catalog::new(workspace, versions));
-        let ingest = Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest);
+        let ingest = Arc::new(Ingest::new(Arc::clone(&catalog), Arc::clone(&delivery), &settings.ingest));
+        let jobs = JobsParts {
+            store,
+            workspace: identity.workspace_id(),
+            ingest: Arc::clone(&ingest),
+            settings: &settings.jobs,
+            clock: Clock::System,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        let jobs = Jobs::open(jobs).await.map_err(DeployError::from)?;
         let queries = Queries::new(Arc::clone(&catalog), engine, settings, (Clock::System, stop.clone()));
         tasks.spawn(queries.follow_merges(stop.clone()));
         let mut metrics = Registry::with_prefix("roost");
@@ -141,10 +153,12 @@ impl App {
         let connections = ConnectionMetrics::default();
         connections.register(&mut metrics);
         queries.metrics().register(&mut metrics);
+        jobs.metrics().register(&mut metrics);
         let rooms = Rooms::new(RoomSet {
             catalog: Arc::clone(&catalog),
             keyring,
-            ingest: Arc::new(ingest),
+            ingest,
+            jobs,
             queries: Arc::new(queries),
             metrics: Arc::new(metrics),
             limits: RequestLimits::from_settings(settings),

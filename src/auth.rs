@@ -24,8 +24,8 @@ pub use jwt::{JwtError, JwtRequest};
 pub use keyring::{Keyring, KeyringParts};
 pub use pace::Pace;
 pub use permit::{
-    AppendPermit, FixedParameters, FixedValue, Holder, MetricsPermit, ReadPermit, SqlPermit, Token,
-    TokenClass, TokensPermit, TruncatePermit,
+    AppendPermit, FixedParameters, FixedValue, Holder, JobsPermit, MetricsPermit, ReadPermit, RemovePermit,
+    SqlPermit, Token, TokenClass, TokensPermit,
 };
 pub use token::TokenText;
 pub use token_set::{StaticToken, TokenSet};

@@ -25,7 +25,8 @@ pub use model::{DataSource, Node, Pipe, ProjectToken, View, Workspace};
 pub use parameters::{PipeParameter, Presence};
 pub use scope::{Scope, ScopeError, ScopeParts};
 pub use store::{
-    ResourceKind, ResourceState, Store, StoreError, StoredResource, StoredToken, TokenOrigin, TokenState,
+    JobEnd, JobKind, Moment, ResourceKind, ResourceState, Store, StoreError, StoredJob, StoredResource,
+    StoredToken, TokenOrigin, TokenState,
 };
 pub use versions::{Sighting, Versions};
 

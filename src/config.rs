@@ -27,7 +27,7 @@ pub use error::ConfigError;
 pub use flags::Flags;
 pub use limits::{Caching, Ingest, Query, QueryLimits};
 pub use origin::{Origin, Place};
-pub use sections::{Data, Log, LogFormat, Project, Server, Tokens, Workspace};
+pub use sections::{Data, Jobs, Log, LogFormat, Project, Server, Tokens, Workspace};
 pub use wal::{Durability, Wal};
 
 use engine::RawEngine;
@@ -61,6 +61,8 @@ pub struct Config {
     pub query_token: QueryLimits,
     /// Closer ones for JWTs.
     pub query_jwt: QueryLimits,
+    /// Work that goes on by itself.
+    pub jobs: Jobs,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -80,6 +82,7 @@ struct RawConfig {
     query: Query,
     query_token: QueryLimits,
     query_jwt: QueryLimits,
+    jobs: Jobs,
     log: Log,
 }
 
@@ -120,6 +123,7 @@ impl Config {
             query: raw.query,
             query_token: raw.query_token,
             query_jwt: raw.query_jwt,
+            jobs: raw.jobs,
             log: raw.log,
         })
     }

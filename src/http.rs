@@ -30,6 +30,7 @@ use crate::auth::Keyring;
 use crate::catalog::Catalog;
 use crate::config;
 use crate::ingest::Ingest;
+use crate::jobs::Jobs;
 use crate::query::Queries;
 
 pub use error::ApiError;
@@ -64,6 +65,8 @@ pub struct RoomSet {
     pub keyring: Arc<Keyring>,
     /// The way in.
     pub ingest: Arc<Ingest>,
+    /// Work that goes on by itself.
+    pub jobs: Arc<Jobs>,
     /// The way out.
     pub queries: Arc<Queries>,
     /// What the rooms count.

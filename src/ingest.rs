@@ -13,6 +13,7 @@
 pub mod admission;
 pub mod block;
 pub mod body;
+pub mod deletion;
 pub mod delivery;
 pub mod error;
 pub mod idempotency;
@@ -40,7 +41,8 @@ pub use admission::Admission;
 pub use block::Block;
 pub use body::{BodyError, BodyFormat, DecodedBody, Limits};
 pub use cell::Unfillable;
-pub use delivery::{Delivery, Journal};
+pub use deletion::Deletion;
+pub use delivery::{Delivery, JobMark, Journal, Matched, Side};
 pub use error::IngestError;
 pub use idempotency::IdempotencyKey;
 pub use metrics::Metrics;

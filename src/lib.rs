@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod engine;
 pub mod http;
 pub mod ingest;
+pub mod jobs;
 pub mod query;
 pub mod schema;
 pub mod server;

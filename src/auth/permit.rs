@@ -69,9 +69,9 @@ pub struct AppendPermit {
     data_source: ResourceName,
 }
 
-/// The right to remove all rows of a data source. Only [`Token::truncate`] makes one.
+/// The right to remove rows of a data source. Only [`Token::remove_rows`] makes one.
 #[derive(Debug, Clone)]
-pub struct TruncatePermit {
+pub struct RemovePermit {
     data_source: ResourceName,
 }
 
@@ -91,6 +91,10 @@ pub struct SqlPermit {
     access: Access,
     holder: Holder,
 }
+
+/// The right to see and cancel jobs. Only [`Token::see_jobs`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct JobsPermit(());
 
 /// The right to see numbers about everything. Only [`Token::see_metrics`] makes one.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +122,7 @@ impl AppendPermit {
     }
 }
 
-impl TruncatePermit {
+impl RemovePermit {
     /// The data source that may be emptied.
     pub fn data_source(&self) -> &ResourceName {
         &self.data_source
@@ -217,11 +221,11 @@ impl Token {
         Ok(AppendPermit { data_source })
     }
 
-    /// Asks for the right to remove all rows of a data source.
-    pub fn truncate(&self, data_source: ResourceName) -> Result<TruncatePermit, AuthError> {
-        let action = || format!("truncate the data source `{data_source}`");
+    /// Asks for the right to remove rows of a data source.
+    pub fn remove_rows(&self, data_source: ResourceName) -> Result<RemovePermit, AuthError> {
+        let action = || format!("remove rows of the data source `{data_source}`");
         self.require(&[], &Scope::CreateDataSources, action)?;
-        Ok(TruncatePermit { data_source })
+        Ok(RemovePermit { data_source })
     }
 
     /// Asks for the right to read a pipe's endpoint.
@@ -245,6 +249,12 @@ impl Token {
         }
         let (token, action) = (self.name().to_owned(), "run SQL".to_owned());
         Err(AuthError::Forbidden { token, action, scope: "DATASOURCES:READ:<data source>".to_owned() })
+    }
+
+    /// Asks for the right to see and cancel jobs: whoever may begin them has it.
+    pub fn see_jobs(&self) -> Result<JobsPermit, AuthError> {
+        self.require(&[], &Scope::CreateDataSources, || "see jobs".to_owned())?;
+        Ok(JobsPermit(()))
     }
 
     /// Asks for the right to see numbers about everything.

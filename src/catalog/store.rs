@@ -1,9 +1,10 @@
-//! The metadata tables in the engine: applied migrations, the resources last loaded, tokens.
+//! The metadata tables in the engine: applied migrations, the resources last loaded, tokens, jobs.
 //!
 //! In: an engine client and the name of the metadata database.  Out: a [`Store`] whose tables have
 //! the form that this build knows.  Forward only: a database that a newer build has migrated is
 //! refused, because this build would misread it.
 
+mod jobs;
 mod tokens;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::engine::{EngineClient, EngineError};
 use crate::schema::quoting;
 
+pub use jobs::{JobEnd, JobKind, Moment, StoredJob};
 pub use tokens::{StoredToken, TokenOrigin, TokenState};
 
 /// A numbered file of `migrations/`.
@@ -23,9 +25,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, name: "metadata", sql: include_str!("../../migrations/0001_metadata.sql") },
     Migration { version: 2, name: "tokens", sql: include_str!("../../migrations/0002_tokens.sql") },
+    Migration { version: 3, name: "jobs", sql: include_str!("../../migrations/0003_jobs.sql") },
 ];
 
 /// Time that a row of metadata gets to be on disk.

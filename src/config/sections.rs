@@ -1,4 +1,4 @@
-//! The small sections: server, project, data, workspace, tokens, log.
+//! The small sections: server, project, data, workspace, tokens, jobs, log.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -87,6 +87,21 @@ pub struct Tokens {
     /// Requests a second of one token that sets no limit of its own; `None`: any number.
     #[serde(deserialize_with = "units::pace")]
     pub requests_per_second: Option<NonZeroU32>,
+}
+
+/// `[jobs]`: work that goes on by itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    /// Jobs that run at once.
+    #[serde(deserialize_with = "units::count")]
+    pub concurrent: NonZeroUsize,
+    /// Jobs that wait or run.
+    #[serde(deserialize_with = "units::count")]
+    pub max_open: NonZeroUsize,
+    /// Ended jobs that are kept.
+    #[serde(deserialize_with = "units::count")]
+    pub max_kept: NonZeroUsize,
 }
 
 /// `[log]`: what is logged, and how.

@@ -16,6 +16,7 @@ use crate::auth::{AuthError, TokenProblem};
 use crate::ingest::idempotency::KeyError;
 use crate::ingest::wal::WalError;
 use crate::ingest::{BodyError, IngestError};
+use crate::jobs::JobError;
 use crate::query::{OutputFormat, QueryError, TemplateError};
 
 /// Where ClickHouse's error code is told.
@@ -32,6 +33,8 @@ pub enum ApiError {
     Ingest(IngestError),
     /// The way out.
     Query(QueryError),
+    /// A job.
+    Job(JobError),
     /// The request itself.
     Request(RequestError),
 }
@@ -143,6 +146,12 @@ impl From<QueryError> for ApiError {
     }
 }
 
+impl From<JobError> for ApiError {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
 impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
@@ -155,7 +164,7 @@ impl ApiError {
         match self {
             Self::Auth(_) => "token",
             Self::Ingest(error) => error.reason(),
-            Self::Query(_) | Self::Request(_) => "request",
+            Self::Query(_) | Self::Job(_) | Self::Request(_) => "request",
         }
     }
 
@@ -165,6 +174,7 @@ impl ApiError {
             Self::Auth(error) => auth_status(error),
             Self::Ingest(error) => ingest_status(error),
             Self::Query(error) => query_status(error),
+            Self::Job(error) => job_status(error),
             Self::Request(error) => request_status(error),
         }
     }
@@ -174,6 +184,7 @@ impl ApiError {
             Self::Auth(error) => error.to_string(),
             Self::Ingest(error) => error.to_string(),
             Self::Query(error) => error.to_string(),
+            Self::Job(error) => error.to_string(),
             Self::Request(error) => error.to_string(),
         }
     }
@@ -222,7 +233,9 @@ fn ingest_status(error: &IngestError) -> StatusCode {
         IngestError::Body(BodyError::TooManyRows { .. } | BodyError::TooLarge { .. }) => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        IngestError::Body(_) | IngestError::NotForEvents { .. } => StatusCode::BAD_REQUEST,
+        IngestError::Body(_) | IngestError::NotForEvents { .. } | IngestError::ConditionRefused { .. } => {
+            StatusCode::BAD_REQUEST
+        }
         IngestError::NotFound { .. } => StatusCode::NOT_FOUND,
         IngestError::Log(WalError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
         IngestError::Log(WalError::Unknown(_)) | IngestError::NotChanged { .. } => {
@@ -235,6 +248,7 @@ fn ingest_status(error: &IngestError) -> StatusCode {
         | IngestError::Overloaded { .. }
         | IngestError::Crowded { .. }
         | IngestError::Behind { .. }
+        | IngestError::NotCounted { .. }
         | IngestError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -258,6 +272,16 @@ fn query_status(error: &QueryError) -> StatusCode {
         QueryError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::Lost(_) => StatusCode::INTERNAL_SERVER_ERROR,
         QueryError::Busy | QueryError::ListenersFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+fn job_status(error: &JobError) -> StatusCode {
+    match error {
+        JobError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        JobError::NotFound(_) => StatusCode::NOT_FOUND,
+        JobError::NotCancellable { .. } => StatusCode::BAD_REQUEST,
+        JobError::NotSaved => StatusCode::SERVICE_UNAVAILABLE,
+        JobError::SaveUnknown => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

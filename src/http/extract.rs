@@ -62,3 +62,15 @@ impl<S: Sync> FromRequestParts<S> for QueryPairs {
         Ok(Self::of(parts))
     }
 }
+
+/// Where the caller found this server. A name that could not be one is not repeated.
+pub(super) fn origin(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_name = |host: &&str| {
+        host.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']'))
+    };
+    let host = text("host").filter(is_name).unwrap_or("localhost");
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}

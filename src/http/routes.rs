@@ -4,6 +4,7 @@ pub mod data_sources;
 pub mod descriptions;
 pub mod events;
 pub mod examples;
+pub mod jobs;
 pub mod live;
 pub mod pipes;
 pub mod sql;
@@ -41,6 +42,8 @@ pub enum Right {
     ManageTokens,
     /// Manage tokens, or be the token of the request.
     SeeToken,
+    /// See and cancel jobs.
+    SeeJobs,
 }
 
 /// A route as it is declared.
@@ -59,6 +62,11 @@ struct Route(Declared, MethodRouter<Rooms>);
 
 /// The only place where routes are made, so that none is without a right.
 fn table() -> Vec<Route> {
+    [changing(), reading(), managing()].into_iter().flatten().collect()
+}
+
+/// Rows in, and out again.
+fn changing() -> Vec<Route> {
     vec![
         route(MethodFilter::POST, "/v0/events", Right::Append, events::append_events),
         route(
@@ -67,6 +75,27 @@ fn table() -> Vec<Route> {
             Right::ChangeDataSources,
             data_sources::truncate,
         ),
+        route(
+            MethodFilter::POST,
+            "/v0/datasources/{name}/delete",
+            Right::ChangeDataSources,
+            data_sources::begin_deletion,
+        ),
+        route(
+            MethodFilter::POST,
+            "/v1/datasources/{name}/delete",
+            Right::ChangeDataSources,
+            data_sources::delete_rows,
+        ),
+        route(MethodFilter::GET, "/v0/jobs", Right::SeeJobs, jobs::list),
+        route(MethodFilter::GET, "/v0/jobs/{id}", Right::SeeJobs, jobs::show),
+        route(MethodFilter::POST, "/v0/jobs/{id}/cancel", Right::SeeJobs, jobs::cancel),
+    ]
+}
+
+/// Answers.
+fn reading() -> Vec<Route> {
+    vec![
         route(MethodFilter::GET, "/v0/pipes/openapi.json", Right::AnyToken, descriptions::openapi),
         route(MethodFilter::GET, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
         route(MethodFilter::POST, "/v0/pipes/{file}", Right::ReadPipe, pipes::run_endpoint),
@@ -85,6 +114,12 @@ fn table() -> Vec<Route> {
         route(MethodFilter::POST, "/v0/sql_tables", Right::AnyToken, sql::list_tables),
         route(MethodFilter::POST, "/v0/sql_replace", Right::AnyToken, sql::replace_tables),
         route(MethodFilter::GET, "/examples/query.http", Right::ReadPipe, examples::query_address),
+    ]
+}
+
+/// Tokens, and the server itself.
+fn managing() -> Vec<Route> {
+    vec![
         route(MethodFilter::GET, "/v0/tokens", Right::ManageTokens, tokens::list),
         route(MethodFilter::POST, "/v0/tokens", Right::ManageTokens, tokens::create),
         route(MethodFilter::GET, "/v0/tokens/{token}", Right::SeeToken, tokens::show),

@@ -32,6 +32,7 @@ mod poison;
 mod populate;
 mod record;
 mod recovery;
+mod removal;
 mod stages;
 mod tables;
 mod turns;
@@ -44,7 +45,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::catalog::{Versions, Workspace};
+use crate::catalog::{StoreError, Versions, Workspace};
 use crate::clock::Clock;
 use crate::config;
 use crate::engine::EngineClient;
@@ -61,10 +62,14 @@ use record::FrozenPlan;
 use tables::Tables;
 use turns::Turns;
 
+pub(super) use barrier::Witness;
 pub(super) use feed::Stored;
 pub use journal::Journal;
 pub use plan::PlanningError;
+pub use record::JobMark;
 pub use recovery::RecoveryError;
+pub(super) use removal::{Condition, Removed};
+pub use removal::{Matched, Side};
 
 /// Time between two times that what is done is made durable and the log is cut.
 const SYNC_INTERVAL: Duration = Duration::from_secs(2);
@@ -108,12 +113,13 @@ pub(super) struct Sender {
 
 impl Delivery {
     /// Brings what was in doubt to its end. The tables are those of the last run: call it before a
-    /// project changes them.
+    /// project changes them. `tell` is told of each job whose statement was run again.
     pub async fn recover(
         journal: Journal,
         (engine, versions): (EngineClient, Arc<Versions>),
         settings: &config::Config,
         database: &str,
+        tell: impl AsyncFn(JobMark) -> Result<(), StoreError>,
     ) -> Result<Self, RecoveryError> {
         let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
         let patience = settings.ingest.insert_timeout;
@@ -137,7 +143,7 @@ impl Delivery {
             plans: ArcSwap::default(),
         };
         shared.committer.tables.drop_old_stages(database).await?;
-        shared.recover().await?;
+        shared.recover(tell).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         Ok(Self { shared: Arc::new(shared), feeds: Feeds::default(), tasks, stop })
     }

@@ -88,6 +88,18 @@ pub enum IngestError {
         /// Why.
         reason: String,
     },
+    /// A condition of rows that are to be deleted cannot be used; nothing was changed.
+    #[error("the condition cannot be used: {reason}")]
+    ConditionRefused {
+        /// Why.
+        reason: String,
+    },
+    /// The engine cannot say now which rows a condition is true for; nothing was changed.
+    #[error("the rows cannot be counted now: {reason}; nothing was changed, try again")]
+    NotCounted {
+        /// Why.
+        reason: String,
+    },
     /// The server is being stopped; nothing was taken.
     #[error("the server is stopping: nothing was taken, send the events again")]
     Stopping,
@@ -107,7 +119,7 @@ impl IngestError {
             Self::Log(WalError::ReadOnly | WalError::Disk(_) | WalError::Unknown(_)) => "disk",
             Self::Behind { .. } => "behind",
             Self::Refused { .. } => "rows",
-            Self::NotChanged { .. } => "statement",
+            Self::NotChanged { .. } | Self::ConditionRefused { .. } | Self::NotCounted { .. } => "statement",
             Self::Log(WalError::Closed) | Self::Stopping => "stopping",
         }
     }

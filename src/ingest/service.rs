@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::admission::{Admission, Budget};
-use super::delivery::{Delivery, Sender, Stored};
+use super::deletion::Deletion;
+use super::delivery::{Condition, Delivery, Matched, Removed, Sender, Side, Stored, Witness};
 use super::error::IngestError;
 use super::idempotency::{Claim, IdempotencyKey, Remembered, Turn};
 use super::metrics::Metrics;
 use super::workers::Workers;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
-use crate::auth::{AppendPermit, Pace, TruncatePermit};
+use crate::auth::{AppendPermit, Pace, RemovePermit};
 use crate::catalog::{Catalog, DataSource, ResourceName};
 use crate::config;
 
@@ -211,10 +214,68 @@ impl Ingest {
         self.delivery.metrics().refused(reason);
     }
 
-    /// Removes all rows of a data source.
-    pub async fn truncate(&self, permit: &TruncatePermit) -> Result<(), IngestError> {
+    /// Removes all rows of a data source, or of its quarantine.
+    pub async fn truncate(&self, permit: &RemovePermit, side: Side) -> Result<(), IngestError> {
         let data_source = self.data_source(permit.data_source())?;
-        self.delivery.truncate(data_source.name.as_str()).await
+        self.delivery.remove(data_source.name.as_str(), side, Removed::All, None).await?;
+        Ok(())
+    }
+
+    /// Reads which rows of a data source, or of its quarantine, are to be deleted.
+    pub fn deletion(
+        &self,
+        permit: &RemovePermit,
+        side: Side,
+        (condition, partition): (&str, Option<&str>),
+    ) -> Result<Deletion, IngestError> {
+        self.deletion_of(permit.data_source(), side, Condition::parse(condition, partition)?)
+    }
+
+    /// Reads a deletion again that was accepted before.
+    pub fn accepted_deletion(
+        &self,
+        name: &str,
+        (condition, partition): (&str, Option<&str>),
+    ) -> Result<Deletion, IngestError> {
+        let (data_source, side) = Side::of(name);
+        let unknown = |_| IngestError::NotFound { data_source: data_source.to_owned() };
+        let data_source = ResourceName::parse(data_source).map_err(unknown)?;
+        self.deletion_of(&data_source, side, Condition::parse(condition, partition)?)
+    }
+
+    fn deletion_of(
+        &self,
+        name: &ResourceName,
+        side: Side,
+        condition: Condition,
+    ) -> Result<Deletion, IngestError> {
+        let data_source = self.data_source(name)?.name.to_string();
+        Ok(Deletion { data_source, side, condition })
+    }
+
+    /// Deletes rows: those that are kept later stay, and targets of views are left alone, as in Tinybird.
+    /// No query sees them any more when this returns; the engine takes the old parts off the disk
+    /// minutes later.
+    pub async fn delete(&self, deletion: &Deletion) -> Result<Matched, IngestError> {
+        let removed = Removed::Matching(deletion.condition.clone());
+        self.delivery.remove(&deletion.data_source, deletion.side, removed, None).await
+    }
+
+    /// The same as the work of a job: `tell` is told of the outcome before the log says that the work is done.
+    /// Where it was not told, the work may be done after the next start.
+    pub async fn delete_as<F>(&self, job: Uuid, deletion: &Deletion, tell: F) -> Result<Matched, IngestError>
+    where
+        F: FnOnce(Result<Matched, IngestError>) -> BoxFuture<'static, ()> + Send + 'static,
+    {
+        let removed = Removed::Matching(deletion.condition.clone());
+        let witness = Witness { job, tell: Box::new(tell) };
+        self.delivery.remove(&deletion.data_source, deletion.side, removed, Some(witness)).await
+    }
+
+    /// Counts the rows that a deletion would delete now.
+    pub async fn count_deletion(&self, deletion: &Deletion) -> Result<Matched, IngestError> {
+        let removed = Removed::Matching(deletion.condition.clone());
+        self.delivery.foresee(&deletion.data_source, deletion.side, &removed).await
     }
 
     fn data_source(&self, name: &ResourceName) -> Result<Arc<DataSource>, IngestError> {

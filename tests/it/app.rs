@@ -8,6 +8,7 @@ mod bad_network;
 mod bodies;
 mod cache;
 mod command_line;
+mod deletions;
 mod engine_away;
 mod events;
 mod full_disk;

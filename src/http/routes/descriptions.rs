@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 
-use super::super::extract::Caller;
+use super::super::extract::{self, Caller};
 use super::super::{ApiError, Rooms, openapi, page};
 use crate::auth::{ReadPermit, Token};
 use crate::catalog::{Pipe, Workspace};
@@ -36,7 +36,7 @@ pub(super) async fn page(
     let Some(pipe) = workspace.pipes.get(permit.pipe()) else {
         return Err(crate::query::QueryError::PipeNotFound(permit.pipe().to_string()).into());
     };
-    let origin = origin(headers);
+    let origin = extract::origin(headers);
     let subject = page::Subject { workspace: &workspace.name, pipe, columns, origin: &origin };
     let mut response = Html(page::document(&subject)).into_response();
     let added = response.headers_mut();
@@ -52,16 +52,4 @@ pub(super) async fn page(
         added.insert::<HeaderName>(name, HeaderValue::from_static(value));
     }
     Ok(response)
-}
-
-/// Where the reader found this server. A name that could not be one is not repeated.
-fn origin(headers: &HeaderMap) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_name = |host: &&str| {
-        host.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']'))
-    };
-    let host = text("host").filter(is_name).unwrap_or("localhost");
-    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
-    format!("{scheme}://{host}")
 }

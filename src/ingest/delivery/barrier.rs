@@ -7,8 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
 use super::commit::{Pause, Undone};
-use super::record::{Control, TableKey};
+use super::record::{Barrier, Control, FrozenPlan, JobMark, TableKey};
+use super::removal::{Matched, Removal, Removed, Side};
 use super::{Delivery, Shared};
 use crate::ingest::IngestError;
 use crate::ingest::wal::Sequence;
@@ -16,15 +20,26 @@ use crate::ingest::wal::Sequence;
 /// The pause before it is looked again whether the rows in front of a barrier are in their tables.
 const POLL: Duration = Duration::from_millis(5);
 
-impl Delivery {
-    /// Empties the table of a data source; rows that are kept later stay. Its quarantine and the
-    /// targets of its views are left alone, as in Tinybird.
-    pub(in crate::ingest) async fn truncate(&self, source: &str) -> Result<(), IngestError> {
-        let table = self.shared.plan(source).rows.name();
-        self.change(source, format!("TRUNCATE TABLE {table} SYNC")).await
-    }
+/// How a barrier ended.
+pub(in crate::ingest) type Outcome = Result<Matched, IngestError>;
 
-    async fn change(&self, source: &str, statement: String) -> Result<(), IngestError> {
+/// A job whose work a barrier is. It is told of the outcome before the log says that the barrier is done,
+/// so that no death in between lets the job do its work a second time, when other rows are there.
+pub(in crate::ingest) struct Witness {
+    pub(in crate::ingest) job: Uuid,
+    pub(in crate::ingest) tell: Box<dyn FnOnce(Outcome) -> BoxFuture<'static, ()> + Send>,
+}
+
+impl Delivery {
+    /// Removes rows from one of the tables of a data source; rows that are kept later stay. Its other
+    /// table and the targets of its views are left alone, as in Tinybird.
+    pub(in crate::ingest) async fn remove(
+        &self,
+        source: &str,
+        side: Side,
+        removed: Removed,
+        witness: Option<Witness>,
+    ) -> Outcome {
         let feed = self.feed(source);
         let (shared, source) = (Arc::clone(&self.shared), source.to_owned());
         // A caller that goes away must not leave a barrier half done.
@@ -34,9 +49,28 @@ impl Delivery {
                 feed.hurry();
                 tokio::time::sleep(POLL).await;
             }
-            shared.run_barrier(&source, statement).await
+            shared.run_barrier(&source, (side, &removed), witness).await
         });
         task.await.unwrap_or(Err(IngestError::Stopping))
+    }
+
+    /// What removing rows would come to now. Nothing is changed, and nothing waits for it.
+    pub(in crate::ingest) async fn foresee(&self, source: &str, side: Side, removed: &Removed) -> Outcome {
+        let plan = self.shared.plan(source);
+        let removal = self.shared.committer.tables.removal(&plan, side, removed).await;
+        Ok(removal.map_err(uncounted)?.matched)
+    }
+}
+
+/// Why rows were not counted.
+fn uncounted(undone: Undone) -> IngestError {
+    match undone {
+        Undone::Refused(reason) | Undone::TooMuch(reason) => {
+            // The rest is the question that was asked, which nobody knows.
+            let reason = reason.split(" In query ").next().unwrap_or_default().to_owned();
+            IngestError::ConditionRefused { reason }
+        }
+        Undone::Later(reason) => IngestError::NotCounted { reason },
     }
 }
 
@@ -46,25 +80,96 @@ impl Shared {
         self.committer.journal.ledger().is_delivered(source, until)
     }
 
-    async fn run_barrier(&self, source: &str, statement: String) -> Result<(), IngestError> {
+    async fn run_barrier(
+        &self,
+        source: &str,
+        (side, removed): (Side, &Removed),
+        witness: Option<Witness>,
+    ) -> Outcome {
+        let plan = self.plan(source);
+        let _locks = self.committer.locks.take(plan.tables()).await;
+        // Behind the locks: the statement names what is there when it runs.
+        let found = self.find(&plan, side, removed).await;
+        let Ok(Removal { statement: Some(statement), matched }) = found else {
+            let outcome = found.map(|removal| removal.matched);
+            tell(witness, &outcome).await;
+            return outcome;
+        };
+        self.change(&plan, (side, removed), (statement, matched), witness).await
+    }
+
+    /// Finds out what is to be removed, however long the engine is away.
+    async fn find(&self, plan: &FrozenPlan, side: Side, removed: &Removed) -> Result<Removal, IngestError> {
+        let mut pause = Pause::new();
+        loop {
+            match self.committer.tables.removal(plan, side, removed).await {
+                Err(Undone::Later(_)) => pause.wait().await,
+                outcome => return outcome.map_err(uncounted),
+            }
+        }
+    }
+
+    /// Runs a statement with a record before and one after it.
+    async fn change(
+        &self,
+        plan: &FrozenPlan,
+        (side, removed): (Side, &Removed),
+        (statement, matched): (String, Matched),
+        witness: Option<Witness>,
+    ) -> Outcome {
+        let table = plan.side(side);
         let failed = |reason: &dyn ToString| IngestError::NotChanged { reason: reason.to_string() };
-        let (journal, tables) = (&self.committer.journal, self.plan(source).tables());
-        let _locks = self.committer.locks.take(tables.clone()).await;
+        let journal = &self.committer.journal;
         journal.sync().await.map_err(|error| failed(&error))?;
         let number = journal.wal.next_sequence().get();
-        journal.say(Control::Barrier { number, statement: statement.clone() }).await?;
-        let mut pause = Pause::new();
-        let outcome = loop {
-            match self.committer.tables.change(&statement).await.map_err(Undone::from) {
-                Err(Undone::Later(_) | Undone::TooMuch(_)) => pause.wait().await,
-                Err(Undone::Refused(reason)) => break Err(failed(&reason)),
-                Ok(()) => break Ok(()),
-            }
+        let job = witness.as_ref().map(|witness| JobMark { id: witness.job, rows: matched.rows });
+        journal.say(Control::Barrier(Barrier { number, statement: statement.clone(), job })).await?;
+        let outcome = match self.run_statement(table, &statement).await {
+            Ok(()) => self.check_gone(plan, (side, removed)).await,
+            refused => refused,
         };
-        self.committer.versions.changed(tables.iter().map(TableKey::physical));
+        self.committer.versions.changed([table.physical()]);
         // Only what is durable is done: a machine that stops in between runs the statement again.
         journal.sync().await.map_err(|error| failed(&error))?;
+        let outcome = outcome.map(|()| matched).map_err(|reason| failed(&reason));
+        tell(witness, &outcome).await;
         journal.say(Control::BarrierDone { number }).await?;
         outcome
+    }
+
+    /// An error where rows are still there that were to be removed: ClickHouse does not evaluate every
+    /// condition in a DELETE as it does in a SELECT (seen: `length` of a FixedString, 26.7).
+    async fn check_gone(&self, plan: &FrozenPlan, (side, removed): (Side, &Removed)) -> Result<(), String> {
+        if !removed.is_checkable() {
+            return Ok(());
+        }
+        let left = self.find(plan, side, removed).await.map_err(|error| error.to_string())?.matched.rows;
+        if left == 0 {
+            return Ok(());
+        }
+        Err(format!("the engine has kept {left} rows that the condition is true for: say it in another way"))
+    }
+
+    /// Runs a statement until it has succeeded, or is refused for this reason.
+    async fn run_statement(&self, table: &TableKey, statement: &str) -> Result<(), String> {
+        let tables = &self.committer.tables;
+        let mut pause = Pause::new();
+        let reason = loop {
+            match tables.change(statement).await.map_err(Undone::from) {
+                Err(Undone::Later(_) | Undone::TooMuch(_)) => pause.wait().await,
+                Err(Undone::Refused(reason)) => break reason,
+                Ok(()) => return Ok(()),
+            }
+        };
+        if let Err(error) = tables.end_mutations(table).await {
+            tracing::warn!(table = table.table, %error, "what a refused statement began could not be ended");
+        }
+        Err(reason)
+    }
+}
+
+async fn tell(witness: Option<Witness>, outcome: &Outcome) {
+    if let Some(witness) = witness {
+        (witness.tell)(outcome.clone()).await;
     }
 }

@@ -67,7 +67,7 @@ fn named(control: &Control) -> String {
             format!("retry    {} from {}, seen in {} tables", batch.source, batch.from.get(), seen.len())
         }
         Control::Done { batch } => format!("done     {} from {}", batch.source, batch.from.get()),
-        Control::Barrier { number, statement } => format!("barrier  {number}: {statement}"),
+        Control::Barrier(barrier) => format!("barrier  {}: {}", barrier.number, barrier.statement),
         Control::BarrierDone { number } => format!("barrier  {number} is done"),
         Control::Populate { pipe } => format!("populate {pipe}"),
         Control::PopulateChunks { pipe, chunks } => format!("populate {pipe} in {} chunks", chunks.len()),

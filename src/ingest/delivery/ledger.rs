@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::record::{BatchId, Chunk, Control, Freeze, FrozenPlan, Heights, Seen, TableKey, Verdict};
+use super::record::{Barrier, BatchId, Chunk, Control, Freeze, FrozenPlan, Heights, Seen, TableKey, Verdict};
 use crate::ingest::wal::{Place, Sequence};
 
 /// The rows of one request in the log.
@@ -87,7 +87,7 @@ pub(super) struct Ledger {
     batches: BTreeMap<BatchId, Batch>,
     /// Tries since the last [`Control::Verified`], in order.
     tries: Vec<Try>,
-    barriers: BTreeMap<u64, (Sequence, String)>,
+    barriers: BTreeMap<u64, (Sequence, Barrier)>,
     populations: BTreeMap<String, Population>,
     synced: Option<Sequence>,
     boot: Option<String>,
@@ -116,8 +116,8 @@ impl Ledger {
                     known.done = Some(sequence);
                 }
             }
-            Control::Barrier { number, statement } => {
-                self.barriers.insert(number, (sequence, statement));
+            Control::Barrier(barrier) => {
+                self.barriers.insert(barrier.number, (sequence, barrier));
             }
             Control::BarrierDone { number } => drop(self.barriers.remove(&number)),
             Control::Populate { pipe } => {
@@ -229,8 +229,8 @@ impl Ledger {
     }
 
     /// Statements that began and did not end, in order.
-    pub(super) fn open_barriers(&self) -> Vec<(u64, String)> {
-        self.barriers.iter().map(|(number, (_, statement))| (*number, statement.clone())).collect()
+    pub(super) fn open_barriers(&self) -> Vec<Barrier> {
+        self.barriers.values().map(|(_, barrier)| barrier.clone()).collect()
     }
 
     /// The views that are to be filled from history, by pipe.
@@ -425,13 +425,14 @@ mod tests {
         let position = log.next;
         log.sync(position);
         assert_eq!(log.ledger.cut(), first);
-        let barrier = log.say(Control::Barrier { number: 1, statement: "TRUNCATE".to_owned() });
+        let statement = Barrier { number: 1, statement: "TRUNCATE".to_owned(), job: None };
+        let barrier = log.say(Control::Barrier(statement.clone()));
         let batch = log.freeze(first, first, 0);
         log.say(Control::Done { batch });
         let position = log.next;
         log.sync(position);
         assert_eq!(log.ledger.cut(), barrier);
-        assert_eq!(log.ledger.open_barriers(), [(1, "TRUNCATE".to_owned())]);
+        assert_eq!(log.ledger.open_barriers(), [statement]);
         log.say(Control::BarrierDone { number: 1 });
         assert_eq!(log.ledger.cut(), Sequence::new(position));
     }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::ingest::wal::Sequence;
 use crate::schema::TableName;
@@ -171,6 +172,27 @@ pub(super) struct Freeze {
     pub(super) heights: Heights,
 }
 
+/// A statement that changes tables which hold rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Barrier {
+    /// The number of its record in the log.
+    pub(super) number: u64,
+    /// What the engine is told.
+    pub(super) statement: String,
+    /// Whose work it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job: Option<JobMark>,
+}
+
+/// A job whose work is one statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMark {
+    /// The job.
+    pub id: Uuid,
+    /// Rows that the statement removes.
+    pub rows: u64,
+}
+
 /// A record of the log about rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
@@ -182,7 +204,7 @@ pub(super) enum Control {
     /// It is in all of its tables.
     Done { batch: BatchId },
     /// A statement is about to change tables that hold rows.
-    Barrier { number: u64, statement: String },
+    Barrier(Barrier),
     /// It has.
     BarrierDone { number: u64 },
     /// A view is to be filled from the rows that its source has.

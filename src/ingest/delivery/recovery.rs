@@ -6,7 +6,8 @@ use super::Shared;
 use super::commit::Pause;
 use super::content::Content;
 use super::ledger::{Batch, Machine};
-use super::record::{Control, TableKey, Verdict};
+use super::record::{Barrier, Control, JobMark, TableKey, Verdict};
+use crate::catalog::StoreError;
 use crate::engine::EngineError;
 use crate::ingest::wal::WalError;
 
@@ -22,11 +23,19 @@ pub enum RecoveryError {
     /// The disk.
     #[error("{0}")]
     Sync(String),
+    /// A job whose work was found done.
+    #[error("the end of a job cannot be recorded: {0}")]
+    Job(#[from] StoreError),
 }
 
 impl Shared {
     /// Finds every batch in doubt, puts what is missing of it, and makes all of it durable.
-    pub(super) async fn recover(&self) -> Result<(), RecoveryError> {
+    ///
+    /// `tell` is told of each job whose statement was run again, before the log says that it is done.
+    pub(super) async fn recover<T>(&self, tell: T) -> Result<(), RecoveryError>
+    where
+        T: AsyncFn(JobMark) -> Result<(), StoreError>,
+    {
         let journal = &self.committer.journal;
         // Of a server elsewhere nothing is known but that it goes on by itself.
         let machine = if self.is_remote { Machine::RanOn } else { journal.machine() };
@@ -37,14 +46,15 @@ impl Shared {
             self.committer.tables.wait_for_parts(&tables).await?;
         }
         self.verify(&window).await?;
-        self.redo_barriers().await?;
+        if machine == Machine::Stopped {
+            // What was found is written down, and a barrier may rewrite rows, which is a merge.
+            self.committer.tables.set_merges("START", &tables).await?;
+        }
+        self.redo_barriers(tell).await?;
         for batch in &window {
             self.redo(batch).await;
         }
         journal.sync().await.map_err(|error| RecoveryError::Sync(error.to_string()))?;
-        if machine == Machine::Stopped {
-            self.committer.tables.set_merges("START", &tables).await?;
-        }
         if !window.is_empty() {
             tracing::info!(batches = window.len(), ?machine, "batches in doubt were brought to their end");
         }
@@ -65,9 +75,12 @@ impl Shared {
         Ok(())
     }
 
-    async fn redo_barriers(&self) -> Result<(), RecoveryError> {
+    async fn redo_barriers<T>(&self, tell: T) -> Result<(), RecoveryError>
+    where
+        T: AsyncFn(JobMark) -> Result<(), StoreError>,
+    {
         let open = self.committer.journal.ledger().open_barriers();
-        for (number, statement) in open {
+        for Barrier { number, statement, job } in open {
             match self.committer.tables.change(&statement).await {
                 // A table that is gone holds nothing that the statement could change.
                 Err(EngineError::Exception { code: 60 | 81, message }) => {
@@ -76,6 +89,9 @@ impl Shared {
                 outcome => outcome?,
             }
             self.committer.journal.sync().await.map_err(|error| RecoveryError::Sync(error.to_string()))?;
+            if let Some(job) = job {
+                tell(job).await?;
+            }
             self.committer.journal.say(Control::BarrierDone { number }).await?;
         }
         Ok(())

@@ -86,7 +86,7 @@ impl Tables {
     }
 
     /// The same with settings.
-    async fn read<T: DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, EngineError> {
+    pub(super) async fn read<T: DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, EngineError> {
         let patience = self.patience;
         let late = |_| EngineError::Lost(format!("no answer after {patience:?}"));
         tokio::time::timeout(patience, self.engine.read(query)).await.map_err(late)?
@@ -346,9 +346,24 @@ impl Tables {
         Ok(())
     }
 
-    /// Runs a statement of a barrier.
+    /// Runs a statement of a barrier; rows that it rewrites are rewritten when this returns.
     pub(super) async fn change(&self, statement: &str) -> Result<(), EngineError> {
-        self.command(statement.to_owned()).await
+        let query = commanding(statement.to_owned())
+            .with_profile()
+            .with_setting("mutations_sync", 1)
+            // `now()` is that of the statement, whenever a part is rewritten.
+            .with_setting("mutations_execute_nondeterministic_on_initiator", 1);
+        self.engine.run(query, self.patience).await
+    }
+
+    /// Ends what statements have begun to rewrite in a table: ClickHouse tries what fails again and again,
+    /// and everything behind it waits.
+    pub(super) async fn end_mutations(&self, table: &TableKey) -> Result<(), EngineError> {
+        let (database, table) = (quoting::string(&table.database), quoting::string(&table.table));
+        self.command(format!(
+            "KILL MUTATION WHERE database = {database} AND table = {table} AND NOT is_done SYNC"
+        ))
+        .await
     }
 
     /// The columns that a query gives.

@@ -76,6 +76,7 @@ fn valid_tokens() -> impl Iterator<Item = &'static str> {
 }
 
 const MANAGERS: LetIn = These(&["admin", "TOKENS"]);
+const CHANGERS: LetIn = These(&["admin", "DATASOURCES:CREATE"]);
 
 const fn row(
     method: Method,
@@ -89,20 +90,11 @@ const fn row(
 
 /// A change must not disturb the rows behind it: what is made or deleted here is nobody else's.
 fn rows() -> Vec<Row> {
-    let mut rows = data_rows();
-    rows.extend(managing_rows());
-    rows
+    [changing_rows(), reading_rows(), managing_rows()].into_iter().flatten().collect()
 }
 
-/// Writing and reading.
-fn data_rows() -> Vec<Row> {
-    let readers = These(&[
-        "admin",
-        "WORKSPACE:READ_ALL",
-        "PIPES:READ:count_hits",
-        "JWT reads count_hits",
-        "JWT of the API",
-    ]);
+/// Rows in, and out again.
+fn changing_rows() -> Vec<Row> {
     vec![
         row(
             Method::POST,
@@ -116,8 +108,39 @@ fn data_rows() -> Vec<Row> {
             "/v0/datasources/{name}/truncate",
             ("/v0/datasources/spare/truncate", ""),
             205,
-            These(&["admin", "DATASOURCES:CREATE"]),
+            CHANGERS,
         ),
+        row(
+            Method::POST,
+            "/v0/datasources/{name}/delete",
+            ("/v0/datasources/spare/delete", "delete_condition=id%20%3D%201"),
+            200,
+            CHANGERS,
+        ),
+        row(
+            Method::POST,
+            "/v1/datasources/{name}/delete",
+            ("/v1/datasources/spare/delete", "delete_condition=id%20%3D%201"),
+            200,
+            CHANGERS,
+        ),
+        row(Method::GET, "/v0/jobs", ("/v0/jobs", ""), 200, CHANGERS),
+        row(Method::GET, "/v0/jobs/{id}", ("/v0/jobs/{job}", ""), 200, CHANGERS),
+        // It has ended.
+        row(Method::POST, "/v0/jobs/{id}/cancel", ("/v0/jobs/{job}/cancel", ""), 400, CHANGERS),
+    ]
+}
+
+/// Answers.
+fn reading_rows() -> Vec<Row> {
+    let readers = These(&[
+        "admin",
+        "WORKSPACE:READ_ALL",
+        "PIPES:READ:count_hits",
+        "JWT reads count_hits",
+        "JWT of the API",
+    ]);
+    vec![
         row(Method::GET, "/v0/pipes/{file}", ("/v0/pipes/count_hits.json", ""), 200, readers),
         row(Method::POST, "/v0/pipes/{file}", ("/v0/pipes/count_hits.csv", "a=1"), 200, readers),
         row(Method::GET, "/v0/pipes/openapi.json", ("/v0/pipes/openapi.json", ""), 200, AnyToken),
@@ -232,12 +255,25 @@ async fn callers(app: &TestApp) -> Vec<(&'static str, ApiClient)> {
     callers
 }
 
+/// The id of a job that has ended.
+async fn ended_job(admin: &ApiClient) -> String {
+    let begun = admin.post("/v0/datasources/spare/delete?delete_condition=id%20%3D%202", "").await.json();
+    let id = begun["id"].as_str().unwrap().to_owned();
+    eventually("the job has ended", async || {
+        let status = admin.get(&format!("/v0/jobs/{id}")).await.json()["status"].clone();
+        (status == "done").then_some(())
+    })
+    .await;
+    id
+}
+
 #[tokio::test]
 async fn every_route_lets_in_who_may_and_nobody_else() {
     let app = TestApp::start(&project()).await;
     let callers = callers(&app).await;
     assert!(valid_tokens().all(|valid| callers.iter().any(|(name, _)| *name == valid)));
     app.admin().post("/v0/tokens?name=target&scope=ORG_DATASOURCES:READ", "").await;
+    let job = ended_job(&app.admin()).await;
     let mut fresh = 0;
     for row in rows() {
         for (name, caller) in &callers {
@@ -246,7 +282,9 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
                 app.admin().post(&format!("/v0/tokens?name=made{fresh}&scope=PIPES:CREATE"), "").await;
             }
             let filled = |text: &str| {
-                text.replace("{fresh}", &format!("fresh{fresh}")).replace("{made}", &format!("made{fresh}"))
+                text.replace("{fresh}", &format!("fresh{fresh}"))
+                    .replace("{made}", &format!("made{fresh}"))
+                    .replace("{job}", &job)
             };
             let reply =
                 send(caller.request(row.method.clone(), &filled(row.request)).body(filled(row.body))).await;
