@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roost::engine::{EngineClient, Query};
 use serde_json::Value;
 
-use super::writers::{Ledger, Outcome, Sent, Truncated};
+use super::writers::{Class, Ledger, Outcome, Removed, Sent, Which};
 
 /// Where the rows of a source are, whatever happens to its own table.
 const TRUTH: [(&str, &str); 3] = [("plain", "plain"), ("second", "second_copy"), ("nothing", "nothing_copy")];
@@ -66,7 +66,7 @@ impl Tables {
     }
 
     /// Everything that is wrong; the events that were delivered.
-    pub(super) async fn check(&self, ledger: &Ledger, truncated: &[Truncated]) -> (Vec<String>, u64) {
+    pub(super) async fn check(&self, ledger: &Ledger, removed: &[Removed]) -> (Vec<String>, u64) {
         let (mut wrong, mut events) = (Vec::new(), 0);
         for (source, truth) in TRUTH {
             let found = self.requests(truth, "request").await;
@@ -84,7 +84,7 @@ impl Tables {
                 }
             }
         }
-        wrong.extend(self.truncations(ledger, truncated).await);
+        wrong.extend(self.removals(ledger, removed).await);
         for (view, expected, actual) in VIEWS {
             let differing = format!("SELECT count() AS n FROM (({expected}) EXCEPT ({actual}))");
             let missing = self.ask(&differing).await[0]["n"].as_u64().unwrap();
@@ -97,33 +97,49 @@ impl Tables {
         (wrong, events)
     }
 
-    /// Rows of `second` from before a truncation that succeeded are gone, those from behind the last
-    /// one are there.
-    async fn truncations(&self, ledger: &Ledger, truncated: &[Truncated]) -> Vec<String> {
-        let found = self.requests("second", "request").await;
-        let delivered = self.requests("second_copy", "request").await;
-        let done = truncated.iter().filter(|times| times.outcome == Outcome::Acknowledged);
-        let gone_before = done.map(|times| times.began).max();
-        let is_settled = truncated.last().is_some_and(|times| times.outcome == Outcome::Acknowledged);
-        let there_after = truncated.last().map(|times| times.ended).filter(|_| is_settled);
+    /// The rows of each request by what removes them.
+    async fn classes(&self, table: &str) -> BTreeMap<(u64, Class), u64> {
+        let sql = format!("SELECT request, p, k % 7 = 0 AS seventh, count() AS n FROM {table} GROUP BY ALL");
+        let number = |row: &Value, name: &str| row[name].as_u64().unwrap();
+        let class = |row: &Value| Class { partition: number(row, "p"), seventh: number(row, "seventh") };
+        let rows = self.ask(&sql).await;
+        rows.iter().map(|row| ((number(row, "request"), class(row)), number(row, "n"))).collect()
+    }
+
+    /// Rows of `second` from before a removal that succeeded are gone, those from behind the last one are
+    /// there. Removals follow one another.
+    async fn removals(&self, ledger: &Ledger, removed: &[Removed]) -> Vec<String> {
+        let found = self.classes("second").await;
+        let is_settled = removed.last().is_some_and(|times| times.outcome == Outcome::Acknowledged);
         let mut wrong = Vec::new();
-        for ((_, number), sent) in ledger.iter().filter(|((of, _), _)| *of == "second") {
-            let (rows, _) = found.get(number).copied().unwrap_or_default();
-            if sent.outcome == Outcome::Acknowledged
-                && gone_before.is_some_and(|began| sent.ended < began)
-                && rows > 0
-            {
-                wrong.push(format!("second {number}: {rows} rows are there after a truncation"));
+        for ((number, class), expected) in self.classes("second_copy").await {
+            let Some(sent) = ledger.get(&("second", number)) else { continue };
+            let covering = || removed.iter().filter(|times| times.which.covers(class));
+            let done = covering().filter(|times| times.outcome == Outcome::Acknowledged);
+            let is_gone =
+                sent.outcome == Outcome::Acknowledged && done.map(|it| it.began).max() > Some(sent.ended);
+            let is_there = is_settled && covering().map(|it| it.ended).max() < Some(sent.began);
+            let rows = found.get(&(number, class)).copied().unwrap_or_default();
+            if is_gone && rows > 0 {
+                wrong.push(format!("second {number}: {rows} rows of {class:?} are there after a removal"));
             }
-            let (expected, _) = delivered.get(number).copied().unwrap_or_default();
-            if there_after.is_some_and(|ended| sent.began > ended) && rows != expected {
+            if is_there && rows != expected {
                 wrong.push(format!(
-                    "second {number}: {rows} of {expected} rows are there behind the last truncation"
+                    "second {number}: {rows} of {expected} rows of {class:?} are there behind the last removal"
                 ));
             }
         }
         wrong
     }
+}
+
+/// How often each kind of removal has succeeded.
+pub(super) fn removals_done(removed: &[Removed]) -> [usize; 3] {
+    let done = |which| {
+        let is_done = |times: &&Removed| times.which == which && times.outcome == Outcome::Acknowledged;
+        removed.iter().filter(is_done).count()
+    };
+    [Which::All, Which::Partition, Which::Seventh].map(done)
 }
 
 /// Acknowledged: all rows once, the bad one in the quarantine. Refused: none. Open: all or none.

@@ -1,17 +1,21 @@
 //! Kept answers beside writes: sixteen readers ask, and every answer is that of a moment between the last
 //! change that was acknowledged before the call and the last that had begun before the answer.
 //!
-//! Each data source has one writer, so that its moments follow one another and are known exactly.
+//! Each data source has one writer, so that its moments follow one another and are known exactly. Now and then
+//! the project changes: the server is started again with another one. Readers keep what they were answered, with
+//! its tag, and ask whether it still holds, over such changes too.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use super::{Dice, effort, seed, tell};
-use crate::harness::{ApiClient, FAR_FUTURE, Home, Project, TestApp, jwt};
+use crate::harness::{ApiClient, FAR_FUTURE, Home, Project, TestApp, jwt, send};
 
 /// Time of a short run; a long one takes fifty times as much.
 const TIME: Duration = Duration::from_secs(12);
@@ -51,7 +55,8 @@ impl History {
     }
 }
 
-fn project() -> Project {
+/// The project in one of its versions, which every answer names.
+fn project(version: u64) -> Project {
     (0..SOURCES).fold(Project::default(), |project, n| {
         let target = "SCHEMA >\n    tenant String, n SimpleAggregateFunction(sum, UInt64)\n\nENGINE \"AggregatingMergeTree\"\nENGINE_SORTING_KEY \"tenant\"\n";
         let view = format!("NODE rows\nSQL >\n    SELECT tenant, count() AS n FROM hits_{n} GROUP BY tenant\n\nTYPE materialized\nDATASOURCE sums_{n}\n");
@@ -59,10 +64,10 @@ fn project() -> Project {
             .data_source(&format!("hits_{n}"), &["id UInt64", "tenant String"])
             .with(&format!("datasources/sums_{n}.datasource"), target)
             .with(&format!("pipes/to_sums_{n}.pipe"), &view)
-            .endpoint(&format!("rows_{n}"), &format!("SELECT count() AS n FROM hits_{n}"))
-            .endpoint(&format!("over_{n}"), &format!("SELECT n FROM rows_{n} WHERE 1 = {{{{ Int32(one, 1) }}}}"))
-            .endpoint(&format!("refused_{n}"), &format!("SELECT count() AS n FROM hits_{n}_quarantine"))
-            .endpoint(&format!("summed_{n}"), &format!("SELECT sum(n) AS n FROM sums_{n}"))
+            .endpoint(&format!("rows_{n}"), &format!("SELECT count() AS n, {version} AS version FROM hits_{n}"))
+            .endpoint(&format!("over_{n}"), &format!("SELECT n, version FROM rows_{n} WHERE 1 = {{{{ Int32(one, 1) }}}}"))
+            .endpoint(&format!("refused_{n}"), &format!("SELECT count() AS n, {version} AS version FROM hits_{n}_quarantine"))
+            .endpoint(&format!("summed_{n}"), &format!("SELECT sum(n) AS n, {version} AS version FROM sums_{n}"))
     })
 }
 
@@ -89,6 +94,13 @@ async fn write(admin: ApiClient, n: usize, history: Arc<History>, stop: Arc<Atom
                 let place = history.begin(|moment| (moment.rows, moment.of_a) = (0, 0));
                 let reply = admin.post(&format!("/v0/datasources/hits_{n}/truncate"), "").await;
                 assert_eq!(reply.status, 205, "{}", reply.text);
+                place
+            }
+            6 => {
+                let place = history.begin(|moment| moment.rows = moment.of_a);
+                let path = format!("/v1/datasources/hits_{n}/delete?delete_condition=tenant%20%3D%20'b'");
+                let reply = admin.post(&path, "").await;
+                assert_eq!(reply.status, 200, "{}", reply.text);
                 place
             }
             3 => {
@@ -120,15 +132,40 @@ async fn write(admin: ApiClient, n: usize, history: Arc<History>, stop: Arc<Atom
 struct Seen {
     answers: usize,
     kept: usize,
+    /// Answers that were said to hold still.
+    confirmed: usize,
+    /// The last answer to each question, and its tag.
+    last: BTreeMap<(usize, usize), (String, Value)>,
+}
+
+impl Seen {
+    /// Asks once more, or whether the last answer still holds; the row and where it came from.
+    async fn ask(&mut self, question: (usize, usize), client: &ApiClient, path: &str) -> (Value, String) {
+        let mut request = client.request(Method::GET, path);
+        if let Some((tag, _)) = self.last.get(&question) {
+            request = request.header("If-None-Match", tag);
+        }
+        let reply = send(request).await;
+        let origin = reply.header("x-cache").to_owned();
+        self.answers += 1;
+        self.kept += usize::from(origin == "hit");
+        if reply.status == 304 {
+            self.confirmed += 1;
+            return (self.last[&question].1.clone(), origin);
+        }
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let row: Value = serde_json::from_str(reply.text.trim()).unwrap();
+        self.last.insert(question, (reply.header("etag").to_owned(), row.clone()));
+        (row, origin)
+    }
 }
 
 async fn read(
     (admin, of_a): (ApiClient, ApiClient),
-    mut dice: Dice,
-    histories: Arc<Vec<Arc<History>>>,
+    (mut dice, mut seen): (Dice, Seen),
+    (histories, version): (Arc<Vec<Arc<History>>>, u64),
     stop: Arc<AtomicBool>,
 ) -> Seen {
-    let mut seen = Seen::default();
     while !stop.load(Ordering::SeqCst) {
         let (n, kind) = (dice.roll(SOURCES), dice.roll(5));
         let (client, path): (_, String) = match kind {
@@ -145,56 +182,68 @@ async fn read(
             _ => moment.of_a,
         };
         let before = histories[n].acknowledged.load(Ordering::SeqCst);
-        let reply = client.get(&format!("/v0/pipes/{path}.ndjson")).await;
+        let (row, origin) = seen.ask((n, kind), client, &format!("/v0/pipes/{path}.ndjson")).await;
         let moments = histories[n].since(before);
-        assert_eq!(reply.status, 200, "{}", reply.text);
-        let row: Value = serde_json::from_str(reply.text.trim()).unwrap();
-        let origin = reply.header("x-cache");
         assert!(
             moments.iter().any(|moment| answer_of(moment) == row["n"].as_u64().unwrap()),
-            "{path} ({kind}) answered {} as a {origin}, and the moments since are {moments:?}",
-            reply.text.trim()
+            "{path} ({kind}) answered {row} as a {origin}, and the moments since are {moments:?}"
         );
-        seen.answers += 1;
-        seen.kept += usize::from(origin == "hit");
+        assert_eq!(row["version"], version, "{path} ({kind}) answered {row} as a {origin}");
+    }
+    seen
+}
+
+/// Lets writers and readers work with one version of the project.
+async fn work(
+    app: &TestApp,
+    (histories, version): (&Arc<Vec<Arc<History>>>, u64),
+    readers: Vec<(Dice, Seen)>,
+    time: Duration,
+) -> Vec<Seen> {
+    let (stop, tasks) = (Arc::new(AtomicBool::new(false)), TaskTracker::new());
+    let write = |(n, history): (usize, &Arc<History>)| {
+        tasks.spawn(write(app.admin(), n, Arc::clone(history), Arc::clone(&stop)))
+    };
+    let writers: Vec<_> = histories.iter().enumerate().map(write).collect();
+    let read = |reader| {
+        let clients = (app.admin(), of_tenant_a(app));
+        tasks.spawn(read(clients, reader, (Arc::clone(histories), version), Arc::clone(&stop)))
+    };
+    let readers: Vec<_> = readers.into_iter().map(read).collect();
+    let end = Instant::now() + time;
+    while Instant::now() < end && !readers.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let mut seen = Vec::new();
+    for reader in readers {
+        seen.push(reader.await.unwrap());
+    }
+    for writer in writers {
+        writer.await.unwrap();
     }
     seen
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_is_older_than_what_was_acknowledged() {
-    let app = Home::with_settings("").start(&project()).await;
-    let stop = Arc::new(AtomicBool::new(false));
+    let home = Home::with_settings("");
     let start = || Arc::new(History { moments: Mutex::new(vec![Moment::default()]), ..History::default() });
     let histories: Arc<Vec<Arc<History>>> = Arc::new((0..SOURCES).map(|_| start()).collect());
-    let tasks = TaskTracker::new();
-    let writers: Vec<_> = histories
-        .iter()
-        .enumerate()
-        .map(|(n, history)| tasks.spawn(write(app.admin(), n, Arc::clone(history), Arc::clone(&stop))))
-        .collect();
-    let first = seed();
-    let readers: Vec<_> = (0..READERS)
-        .map(|number| {
-            let clients = (app.admin(), of_tenant_a(&app));
-            let dice = Dice::new(first + u64::from(number));
-            tasks.spawn(read(clients, dice, Arc::clone(&histories), Arc::clone(&stop)))
-        })
-        .collect();
-    let end = Instant::now() + TIME * u32::try_from(effort()).unwrap();
-    while Instant::now() < end && !readers.iter().any(tokio::task::JoinHandle::is_finished) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let (first, versions) = (seed(), 2 + effort() / 10);
+    let time = TIME * u32::try_from(effort()).unwrap() / u32::try_from(versions).unwrap();
+    let mut seen: Vec<Seen> = (0..READERS).map(|_| Seen::default()).collect();
+    for version in 0..versions {
+        let app = home.start(&project(version)).await;
+        let dice = |number: usize| Dice::new(first + version * 100 + number as u64);
+        let readers = seen.into_iter().enumerate().map(|(number, seen)| (dice(number), seen)).collect();
+        seen = work(&app, (&histories, version), readers, time).await;
     }
-    stop.store(true, Ordering::SeqCst);
-    let (mut answers, mut kept) = (0, 0);
-    for reader in readers {
-        let seen = reader.await.unwrap();
-        (answers, kept) = (answers + seen.answers, kept + seen.kept);
-    }
-    for writer in writers {
-        writer.await.unwrap();
-    }
+    let sum = |count: fn(&Seen) -> usize| seen.iter().map(count).sum::<usize>();
+    let (answers, kept, confirmed) = (sum(|it| it.answers), sum(|it| it.kept), sum(|it| it.confirmed));
     let changes: usize = histories.iter().map(|history| history.moments.lock().unwrap().len() - 1).sum();
-    tell(format_args!("{answers} answers, {kept} of them kept, beside {changes} changes"));
-    assert!(kept > 100 && answers > kept, "answers were kept, and answers were asked for");
+    tell(format_args!(
+        "{answers} answers, {kept} of them kept and {confirmed} confirmed, beside {changes} changes and {versions} versions of the project"
+    ));
+    assert!(kept > 100 && confirmed > 100 && answers > kept, "answers were kept, and answers were asked for");
 }

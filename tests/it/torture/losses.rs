@@ -63,9 +63,9 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
         std::fs::write(&boot, format!("life {number} after {seed}")).unwrap();
         server.start_again().await;
     }
-    let (ledger, truncated) = writers.finish().await;
+    let (ledger, removed) = writers.finish().await;
     settle(&server).await;
-    let (wrong, events) = tables(&server).await.check(&ledger, &truncated).await;
+    let (wrong, events) = tables(&server).await.check(&ledger, &removed).await;
     tell(format_args!("{} requests, {events} events delivered", ledger.len()));
     assert!(
         wrong.is_empty(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::check::Tables;
+use super::check::{Tables, removals_done};
 use super::writers::Writers;
 use super::{Dice, effort, seed, tell, world};
 use crate::harness::{Folder, Project, ServerFolder, ServerProcess, SideDoor, engine_of, program, within};
@@ -117,12 +117,12 @@ impl Loop {
         match (victim, at_a_call) {
             (Victim::Engine, true) => self.strike_engine_at_a_call(when).await,
             (Victim::Engine, false) => {
-                self.rest(800).await;
+                self.let_work().await;
                 self.kill_engine();
             }
             (_, true) => self.strike_server_at_a_call(victim, when).await,
             (_, false) => {
-                self.rest(800).await;
+                self.let_work().await;
                 self.kill_server(victim).await;
                 // Every third is struck again before it serves.
                 if self.dice.roll(3) == 0 {
@@ -134,6 +134,12 @@ impl Loop {
                 self.server.start_again().await;
             }
         }
+    }
+
+    /// Time in which the server does its work; now and then enough for a barrier.
+    async fn let_work(&mut self) {
+        let longest = [600, 600, 600, 2500][self.dice.roll(4)];
+        self.rest(longest).await;
     }
 
     async fn rest(&mut self, milliseconds: usize) {
@@ -207,18 +213,23 @@ async fn strikes_lose_and_double_nothing() {
             tell(format_args!("{} strikes, {} requests acknowledged", number + 1, writers.acknowledged()));
         }
     }
-    let (ledger, truncated) = writers.finish().await;
+    let (ledger, removed) = writers.finish().await;
     disturber.shutdown().await;
     settle(&world.server).await;
     let tables = tables(&world.server).await;
-    let (wrong, events) = tables.check(&ledger, &truncated).await;
-    tell(format_args!("{:?}; {} requests, {events} events delivered", world.tally, ledger.len()));
+    let (wrong, events) = tables.check(&ledger, &removed).await;
+    let done = removals_done(&removed);
+    tell(format_args!(
+        "{:?}; {} requests, {events} events delivered; removed {done:?} times (all, a partition, some)",
+        world.tally,
+        ledger.len()
+    ));
     if !wrong.is_empty() {
         let output = world.server.output_with("").await;
         std::fs::write(std::env::temp_dir().join("roost-torture.log"), output).unwrap();
         panic!("{} wrong of {}: {:#?}", wrong.len(), ledger.len(), &wrong[..wrong.len().min(20)]);
     }
-    assert!(events > 1000 && !truncated.is_empty());
+    assert!(events > 1000 && !removed.is_empty());
 }
 
 /// Merges and rewrites parts all the time, past the server.

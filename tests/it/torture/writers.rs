@@ -36,9 +36,47 @@ pub(super) struct Sent {
 /// All requests, by source and number.
 pub(super) type Ledger = BTreeMap<(&'static str, u64), Sent>;
 
-/// When `second` was truncated: from the start of a request to its answer.
+/// Rows of `second` that are removed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All: TRUNCATE.
+    All,
+    /// A partition: it is dropped.
+    Partition,
+    /// Some of every partition: they are rewritten.
+    Seventh,
+}
+
+/// What tells whether a row is removed with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Class {
+    pub(super) partition: u64,
+    pub(super) seventh: u64,
+}
+
+impl Which {
+    pub(super) fn covers(self, class: Class) -> bool {
+        match self {
+            Self::All => true,
+            Self::Partition => class.partition == 3,
+            Self::Seventh => class.seventh == 1,
+        }
+    }
+
+    /// The request that removes them, and the answer where it has.
+    fn request(self) -> (&'static str, u16) {
+        match self {
+            Self::All => ("/v0/datasources/second/truncate", 205),
+            Self::Partition => ("/v1/datasources/second/delete?delete_condition=p%20%3D%203", 200),
+            Self::Seventh => ("/v1/datasources/second/delete?delete_condition=k%20%25%207%20%3D%200", 200),
+        }
+    }
+}
+
+/// When rows of `second` were removed: from the start of a request to its answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Truncated {
+pub(super) struct Removed {
+    pub(super) which: Which,
     pub(super) began: Instant,
     pub(super) ended: Instant,
     pub(super) outcome: Outcome,
@@ -46,7 +84,7 @@ pub(super) struct Truncated {
 
 /// The writers.
 pub(super) struct Writers {
-    tasks: JoinSet<(Ledger, Vec<Truncated>)>,
+    tasks: JoinSet<(Ledger, Vec<Removed>)>,
     acknowledged: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
@@ -68,7 +106,7 @@ impl Writers {
             tasks.spawn(async move { (writer.write(&stop).await, Vec::new()) });
         }
         let (caller, stopped) = (caller.clone(), Arc::clone(&stop));
-        tasks.spawn(async move { (Ledger::new(), truncate(&caller, &stopped, Dice::new(seed)).await) });
+        tasks.spawn(async move { (Ledger::new(), remove(&caller, &stopped, Dice::new(seed)).await) });
         Self { tasks, acknowledged, stop }
     }
 
@@ -78,15 +116,15 @@ impl Writers {
     }
 
     /// Lets every writer end its request; what all were told.
-    pub(super) async fn finish(self) -> (Ledger, Vec<Truncated>) {
+    pub(super) async fn finish(self) -> (Ledger, Vec<Removed>) {
         self.stop.store(true, Ordering::Relaxed);
-        let (mut ledger, mut truncated) = (Ledger::new(), Vec::new());
+        let (mut ledger, mut removed) = (Ledger::new(), Vec::new());
         for (sent, times) in self.tasks.join_all().await {
             ledger.extend(sent);
-            truncated.extend(times);
+            removed.extend(times);
         }
-        truncated.sort_by_key(|times| times.began);
-        (ledger, truncated)
+        removed.sort_by_key(|times| times.began);
+        (ledger, removed)
     }
 }
 
@@ -134,15 +172,16 @@ impl Writer {
     }
 }
 
-/// Empties `second` now and then.
-async fn truncate(caller: &ApiClient, stop: &AtomicBool, mut dice: Dice) -> Vec<Truncated> {
+/// Removes rows of `second` now and then.
+async fn remove(caller: &ApiClient, stop: &AtomicBool, mut dice: Dice) -> Vec<Removed> {
     let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        tokio::time::sleep(Duration::from_millis(300 + dice.roll(1500) as u64)).await;
+        tokio::time::sleep(Duration::from_millis(20 + dice.roll(300) as u64)).await;
+        let which = [Which::All, Which::Partition, Which::Partition, Which::Seventh][dice.roll(4)];
+        let (path, done) = which.request();
         let began = Instant::now();
-        let request = caller.request(Method::POST, "/v0/datasources/second/truncate");
-        let outcome = outcome(try_send(request).await, &[205]);
-        times.push(Truncated { began, ended: Instant::now(), outcome });
+        let outcome = outcome(try_send(caller.request(Method::POST, path)).await, &[done]);
+        times.push(Removed { which, began, ended: Instant::now(), outcome });
     }
     times
 }
