@@ -14,6 +14,9 @@ pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// A browser keeps an answer for one person, and asks each time whether it still holds.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// About so many headers are added to an answer, here and around: they are given room at once.
+const ALL_HEADERS: usize = 12;
+
 /// What a request says about answers that are there already.
 pub(super) struct Conditions {
     pub(super) freshness: Freshness,
@@ -58,7 +61,9 @@ impl Conditions {
             }
             Some(whole) => tagged((content_type, Body::from(whole.bytes())).into_response(), whole.tag()),
         };
-        response.headers_mut().extend(origin.map(|origin| (X_CACHE, origin)));
+        let headers = response.headers_mut();
+        headers.reserve(ALL_HEADERS);
+        headers.extend(origin.map(|origin| (X_CACHE, origin)));
         response
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{ApiError, Rooms};
@@ -19,7 +20,8 @@ impl FromRequestParts<Rooms> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rooms: &Rooms) -> Result<Self, ApiError> {
-        let query = QueryPairs::of(parts);
+        let read = parts.extensions.get::<QueryPairs>();
+        let query = read.map_or_else(|| Cow::Owned(QueryPairs::of(parts)), Cow::Borrowed);
         Ok(Self(rooms.keyring.identify(presented(&parts.headers, &query))?))
     }
 }
@@ -36,6 +38,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The pairs of the query string, in order, decoded; keys may repeat.
+///
+/// They are read once, before any handler, and go with the request until somebody takes them.
 #[derive(Debug, Clone, Default)]
 pub struct QueryPairs(pub Vec<(String, String)>);
 
@@ -59,7 +63,8 @@ impl<S: Sync> FromRequestParts<S> for QueryPairs {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self::of(parts))
+        let read = parts.extensions.remove::<Self>();
+        Ok(read.unwrap_or_else(|| Self::of(parts)))
     }
 }
 

@@ -8,41 +8,33 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use axum::Extension;
-use axum::body::{Body, HttpBody};
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Extension};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tracing::Instrument;
 
 use super::layers::REQUEST_ID;
-use super::privacy::LoggedPath;
+use super::privacy::{LoggedPath, Patterns};
 
 /// Goes with an answer whose failure is none of the caller's: what the log says of it.
 #[derive(Debug, Clone)]
 pub(super) struct Failure(pub(super) String);
 
 /// What a request is called in the log.
-struct Name {
+pub(super) struct Name {
     id: Option<HeaderValue>,
     method: Method,
     uri: Uri,
-    route: Option<MatchedPath>,
+    patterns: Patterns,
 }
 
 impl Name {
-    fn of(request: &Request) -> Self {
-        Self {
-            id: request.headers().get(REQUEST_ID).cloned(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            route: request.extensions().get().cloned(),
-        }
+    pub(super) fn of<B>(request: &Request<B>, id: Option<HeaderValue>, patterns: Patterns) -> Self {
+        Self { id, method: request.method().clone(), uri: request.uri().clone(), patterns }
     }
 
     fn id(&self) -> &str {
@@ -50,7 +42,7 @@ impl Name {
     }
 
     fn path(&self) -> LoggedPath<'_> {
-        LoggedPath::of(&self.uri, self.route.as_ref())
+        LoggedPath::of(&self.uri, &self.patterns)
     }
 
     fn span(&self) -> tracing::Span {
@@ -63,37 +55,26 @@ impl Name {
     }
 }
 
-/// Stands next to the handlers, where the route is known.
-#[derive(Clone)]
-pub(super) struct Told<S>(pub(super) S);
-
-impl<S> tower::Service<Request> for Told<S>
+/// The answer that is on its way, with the name of its request; what fails of it is told to the log.
+pub(super) async fn told<R>(
+    response: impl Future<Output = Result<Response<R>, Infallible>>,
+    name: Name,
+) -> Response
 where
-    S: tower::Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
+    R: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(context)
+    let span = name.span();
+    let response = AssertUnwindSafe(response).catch_unwind().instrument(span.clone()).await;
+    let mut response = match response {
+        Ok(Ok(response)) => response.map(Body::new),
+        Err(panic) => panicked(&*panic),
+    };
+    tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
+    if let Some(failure) = response.extensions().get::<Failure>() {
+        name.tell(&failure.0, "request failed");
     }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let name = Name::of(&request);
-        let span = name.span();
-        let response = AssertUnwindSafe(self.0.call(request)).catch_unwind().instrument(span.clone());
-        Box::pin(async move {
-            let response = response.await.unwrap_or_else(|panic| Ok(panicked(&*panic)))?;
-            let status = response.status();
-            tracing::debug!(parent: &span, status = status.as_u16(), "answered");
-            if let Some(failure) = response.extensions().get::<Failure>() {
-                name.tell(&failure.0, "request failed");
-            }
-            Ok(watched(response, name))
-        })
-    }
+    response.headers_mut().extend(name.id.clone().map(|id| (REQUEST_ID, id)));
+    watched(response, name)
 }
 
 /// A panic is a bug: its text goes to the log, not to the caller.
@@ -118,15 +99,13 @@ fn watched(response: Response, name: Name) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use tower::{ServiceExt, service_fn};
-
     use super::*;
 
     async fn answer(panic: &'static str) -> Response {
-        let handler = service_fn(move |_: Request| async move {
+        let handler = async move {
             if panic.is_empty() { Ok(StatusCode::OK.into_response()) } else { panic!("{panic}") }
-        });
-        Told(handler).oneshot(Request::new(Body::empty())).await.unwrap()
+        };
+        told(handler, Name::of(&Request::new(()), None, Patterns::default())).await
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -13,27 +14,31 @@ use hyper::body::Incoming;
 use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 use tower::{Service as _, ServiceBuilder};
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionBody, CompressionLayer};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::error::RequestError;
-use super::failures::Told;
-use super::privacy::Privacy;
-use super::{ApiError, RequestLimits, unread};
+use super::extract::QueryPairs;
+use super::failures::{self, Name};
+use super::privacy::{Patterns, Privacy};
+use super::{ApiError, RequestLimits, routes, unread};
 
 /// The API as one service, for requests as they come from a connection.
 #[derive(Clone)]
-pub struct Service(BoxCloneSyncService<Request<Incoming>, Response, Infallible>);
+pub struct Service(BoxCloneSyncService<Request<Incoming>, Packed, Infallible>);
+
+/// An answer, packed where its client takes that.
+type Packed = Response<CompressionBody<Body>>;
 
 impl Service {
     /// Answers a request. The service is not cloned for it, as it is not small.
     pub fn answer(
         &mut self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
+    ) -> impl Future<Output = Result<Packed, Infallible>> + Send + use<> {
         let ready = self.0.poll_ready(&mut Context::from_waker(Waker::noop()));
         debug_assert!(ready.is_ready(), "no layer holds requests up");
         self.0.call(request)
@@ -61,26 +66,28 @@ const EXPOSED: [HeaderName; 9] = [
 /// They stand around it once: what axum puts into the router, it boxes for each route and clones for
 /// each request. Inside is only what has to know the route, or to stand next to the handler.
 pub(super) fn wrap(router: Router, limits: RequestLimits) -> Service {
-    let inside = ServiceBuilder::new()
-        // The events route counts its own limit, and the layer below is for every route.
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(layer_fn(Told));
+    let patterns: Patterns = routes::declared().iter().map(|declared| declared.path).collect();
     let stack = ServiceBuilder::new()
         .layer(NormalizePathLayer::trim_trailing_slash())
-        .layer(layer_fn(Frame))
         .layer(cors())
         .layer(CompressionLayer::new())
+        .layer(layer_fn(move |inner| Frame { inner, patterns: Arc::clone(&patterns) }))
         .layer(RequestBodyLimitLayer::new(limits.body_bytes.saturating_mul(2)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request_timeout))
         .layer(layer_fn(move |inner| Check { inner, url_bytes: limits.url_bytes }))
-        .service(router.layer(inside));
+        .service(router);
     Service(BoxCloneSyncService::new(stack))
 }
 
-/// What holds for every answer, whoever made it: it names its request, an error has a body, and its
-/// headers say what caches and the connection may do with it.
+/// What holds for every answer: it names its request, an error has a body, its headers say what
+/// caches and the connection may do with it, and what failed is told to the log.
+///
+/// All of it is one layer, because what stands between layers costs more than what they do.
 #[derive(Clone)]
-struct Frame<S>(S);
+struct Frame<S> {
+    inner: S,
+    patterns: Patterns,
+}
 
 impl<S, B, R> tower::Service<Request<B>> for Frame<S>
 where
@@ -94,19 +101,21 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.0.poll_ready(context)
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = name(request.headers_mut());
-        let privacy = Privacy::of(&request);
+        let query = QueryPairs::parse(request.uri().query().unwrap_or_default());
+        let privacy = Privacy::of(request.uri().path(), &query);
+        request.extensions_mut().insert(query);
+        let name = Name::of(&request, id, Arc::clone(&self.patterns));
         let (request, reading) = unread::watch(request);
-        let response = self.0.call(request);
+        let response = self.inner.call(request);
         Box::pin(async move {
-            let mut response = response.await?.map(Body::new);
+            let mut response = failures::told(response, name).await;
             give_json_error(&mut response);
             let headers = response.headers_mut();
-            headers.extend(id.map(|id| (REQUEST_ID, id)));
             privacy.mark(headers);
             reading.mark(headers);
             Ok(response)

@@ -4,9 +4,11 @@
 //! answers are kept by no cache, no page hands its address on, and no log line holds it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use axum::extract::MatchedPath;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+
+use super::extract::QueryPairs;
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 /// Where tokens are named in paths, and shown in answers.
@@ -23,10 +25,8 @@ pub(super) enum Privacy {
 
 impl Privacy {
     /// Looks at the address.
-    pub(super) fn of<B>(request: &axum::http::Request<B>) -> Self {
-        let query = request.uri().query().unwrap_or_default();
-        let has_token = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "token");
-        if has_token || request.uri().path().starts_with(TOKENS) { Self::Secret } else { Self::Plain }
+    pub(super) fn of(path: &str, query: &QueryPairs) -> Self {
+        if query.last("token").is_some() || path.starts_with(TOKENS) { Self::Secret } else { Self::Plain }
     }
 
     /// Adds `Referrer-Policy` to the headers of the answer, and `Cache-Control: no-store` to those of
@@ -46,14 +46,27 @@ const SHORTEST_TOKEN: usize = 16;
 /// where no route answers, its short parts.
 pub(super) struct LoggedPath<'a> {
     path: &'a str,
-    route: Option<&'a str>,
+    route: Option<&'static str>,
 }
+
+/// The paths of all routes, with parts in braces that a request fills.
+pub(super) type Patterns = Arc<[&'static str]>;
 
 impl<'a> LoggedPath<'a> {
     /// The path of a request, and the route that answers it.
-    pub(super) fn of(uri: &'a Uri, route: Option<&'a MatchedPath>) -> Self {
-        Self { path: uri.path(), route: route.map(MatchedPath::as_str) }
+    pub(super) fn of(uri: &'a Uri, patterns: &Patterns) -> Self {
+        let path = uri.path();
+        Self { path, route: patterns.iter().find(|pattern| fits(path, pattern)).copied() }
     }
+}
+
+/// True for the path of a route.
+fn fits(path: &str, pattern: &str) -> bool {
+    let parts = |text: &'_ str| text.split('/').count();
+    let fits = |(part, known): (&str, &str)| {
+        if known.starts_with('{') { !part.is_empty() } else { part == known }
+    };
+    parts(path) == parts(pattern) && path.split('/').zip(pattern.split('/')).all(fits)
 }
 
 impl fmt::Display for LoggedPath<'_> {
@@ -75,11 +88,29 @@ impl fmt::Display for LoggedPath<'_> {
 mod tests {
     use super::*;
 
+    fn logged(path: &'static str) -> String {
+        let patterns: Patterns =
+            ["/v0/tokens", "/v0/tokens/{token}", "/v0/pipes/{file}", "/v0/jobs/{id}/cancel"].into();
+        LoggedPath::of(&Uri::from_static(path), &patterns).to_string()
+    }
+
     #[test]
     fn a_path_without_a_route_is_logged_without_its_long_parts() {
-        let logged = |path: &'static str| LoggedPath::of(&Uri::from_static(path), None).to_string();
         assert_eq!(logged("/v1/user/workspaces?token=x"), "/v1/user/workspaces");
         assert_eq!(logged("/v0/token/p.eyJ1Ijoi.x0123456789/refresh"), "/v0/token/…/refresh");
         assert_eq!(logged("/an_admin_token__"), "/…");
+        assert_eq!(logged("/v0/pipes/a_long_name_of_a_pipe.json/more"), "/v0/pipes/…/more");
+        assert_eq!(logged("/v0/jobs/0123456789abcdef"), "/v0/jobs/…");
+    }
+
+    #[test]
+    fn a_path_of_a_route_is_logged_but_for_tokens() {
+        assert_eq!(
+            logged("/v0/pipes/a_long_name_of_a_pipe.json?token=x"),
+            "/v0/pipes/a_long_name_of_a_pipe.json"
+        );
+        assert_eq!(logged("/v0/pipes/p.eyJ1Ijoi.x"), "/v0/pipes/…");
+        assert_eq!(logged("/v0/tokens/short"), "/v0/tokens/{token}");
+        assert_eq!(logged("/v0/jobs/0123456789abcdef/cancel"), "/v0/jobs/0123456789abcdef/cancel");
     }
 }

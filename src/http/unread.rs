@@ -14,20 +14,20 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderMap, HeaderValue, Request};
 use http_body::Frame;
 
-/// Whether the body of a request has been read to its end.
-pub(super) struct Reading(Arc<AtomicBool>);
+/// Whether the body of a request has been read to its end; `None` where it has none.
+pub(super) struct Reading(Option<Arc<AtomicBool>>);
 
 /// Begins to watch the body of a request.
 pub(super) fn watch<B: HttpBody>(request: Request<B>) -> (Request<Watched<B>>, Reading) {
-    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
-    let watched = |body| Watched { body, is_read: Arc::clone(&is_read) };
+    let is_read = (!request.body().is_end_stream()).then(Arc::<AtomicBool>::default);
+    let watched = |body| Watched { body, is_read: is_read.clone() };
     (request.map(watched), Reading(is_read))
 }
 
 impl Reading {
     /// Adds `Connection: close` to the headers of an answer that left part of its request unread.
     pub(super) fn mark(&self, headers: &mut HeaderMap) {
-        if !self.0.load(Ordering::Acquire) {
+        if self.0.as_ref().is_some_and(|is_read| !is_read.load(Ordering::Acquire)) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
@@ -36,7 +36,7 @@ impl Reading {
 /// A body that remembers whether it was read to its end.
 pub(super) struct Watched<B> {
     body: B,
-    is_read: Arc<AtomicBool>,
+    is_read: Option<Arc<AtomicBool>>,
 }
 
 impl<B: HttpBody + Unpin> HttpBody for Watched<B> {
@@ -48,8 +48,10 @@ impl<B: HttpBody + Unpin> HttpBody for Watched<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.is_read.store(true, Ordering::Release);
+        if let Some(is_read) = &self.is_read
+            && (frame.is_none() || self.body.is_end_stream())
+        {
+            is_read.store(true, Ordering::Release);
         }
         Poll::Ready(frame)
     }
