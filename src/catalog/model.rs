@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{NodeName, ResourceName, Scope, TokenName};
 use crate::schema::{EngineFamily, Table, TableName};
+use crate::sql::RowFilter;
 use crate::sql::compose::PhysicalName;
 use crate::template::Template;
 
@@ -40,6 +41,14 @@ pub struct DataSource {
     pub rows: TableName,
     /// Where rows that did not fit are.
     pub quarantine: TableName,
+}
+
+impl DataSource {
+    /// The first column that the filter reads and the data source does not have.
+    pub fn missing_column(&self, filter: &RowFilter) -> Option<String> {
+        let is_there = |name: &String| self.table.columns.iter().any(|column| column.name.as_str() == name);
+        filter.columns().iter().find(|name| !is_there(name)).cloned()
+    }
 }
 
 /// A pipe: nodes that read data sources, each other and other pipes.

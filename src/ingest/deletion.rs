@@ -3,7 +3,7 @@
 
 use super::IngestError;
 use super::delivery::{Condition, Side};
-use crate::sql::filter::RowFilter;
+use crate::sql::RowFilter;
 
 /// Bytes of a condition.
 const MAX_CONDITION_BYTES: usize = 100_000;

@@ -249,8 +249,15 @@ impl Ingest {
         side: Side,
         condition: Condition,
     ) -> Result<Deletion, IngestError> {
-        let data_source = self.data_source(name)?.name.to_string();
-        Ok(Deletion { data_source, side, condition })
+        let data_source = self.data_source(name)?;
+        // The columns of a quarantine are the engine's to know.
+        if side == Side::Rows
+            && let Some(column) = data_source.missing_column(&condition.filter)
+        {
+            let reason = format!("the data source `{name}` has no column `{column}`");
+            return Err(IngestError::ConditionRefused { reason });
+        }
+        Ok(Deletion { data_source: name.to_string(), side, condition })
     }
 
     /// Deletes rows: those that are kept later stay, and targets of views are left alone, as in Tinybird.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::{Caller, NodeError, SUBJECT_NAME};
 use crate::catalog::{DataSource, Node, Pipe, ResourceName, Workspace};
 use crate::schema;
-use crate::sql::RowFilter;
 use crate::sql::compose::{PhysicalName, Query, Resolution, Resolver, Table};
 use crate::sql::gate::Constancy;
 use crate::sql::scan::TableName;
@@ -111,7 +110,7 @@ impl Names<'_> {
     /// The rows of a data source that the caller may read.
     fn rows<Scope>(&mut self, data_source: &DataSource) -> Resolution<Scope> {
         let filter = self.caller.access.filter(&data_source.name).cloned();
-        match filter.as_ref().and_then(|filter| missing_column(filter, data_source)) {
+        match filter.as_ref().and_then(|filter| data_source.missing_column(filter)) {
             Some(column) => {
                 self.failed(NodeError::FilterColumn { data_source: data_source.name.clone(), column })
             }
@@ -224,11 +223,4 @@ impl Workspace {
 
 fn physical(table: &schema::TableName) -> PhysicalName {
     PhysicalName { database: table.database().to_owned(), table: table.table().to_owned() }
-}
-
-/// The first column that the filter reads and the data source does not have.
-fn missing_column(filter: &RowFilter, data_source: &DataSource) -> Option<String> {
-    let is_there =
-        |name: &String| data_source.table.columns.iter().any(|column| column.name.as_str() == name);
-    filter.columns().iter().find(|name| !is_there(name)).cloned()
 }

@@ -10,7 +10,7 @@ use super::record::{FrozenPlan, TableKey};
 use super::tables::Tables;
 use crate::engine::Query;
 use crate::schema::{quarantine, quoting};
-use crate::sql::filter::RowFilter;
+use crate::sql::RowFilter;
 use crate::sql::gate::Constancy;
 
 /// Which of the two tables of a data source.
