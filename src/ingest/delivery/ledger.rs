@@ -157,7 +157,8 @@ impl Ledger {
     }
 
     fn sync(&mut self, position: Sequence, boot: String) {
-        self.synced = Some(position);
+        // Two that ran at once may be noted in any order.
+        self.synced = self.synced.max(Some(position));
         self.boot = Some(boot);
         let is_durable = |batch: &Batch| batch.done.is_some_and(|done| done < position);
         self.batches.retain(|_, batch| !is_durable(batch));
