@@ -121,7 +121,7 @@ impl Shared {
         let failed = |reason: &dyn ToString| IngestError::NotChanged { reason: reason.to_string() };
         let journal = &self.committer.journal;
         journal.sync().await.map_err(|error| failed(&error))?;
-        let number = journal.wal.next_sequence().get();
+        let number = journal.barrier_number();
         let job = witness.as_ref().map(|witness| JobMark { id: witness.job, rows: matched.rows });
         journal.say(Control::Barrier(Barrier { number, statement: statement.clone(), job })).await?;
         let outcome = match self.run_statement(table, &statement).await {

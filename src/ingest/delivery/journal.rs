@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directories::part_directories;
@@ -29,6 +30,8 @@ pub struct Journal {
     boot: String,
     /// What happened to the machine between the last record and this start.
     machine: Machine,
+    /// What the next barrier is called.
+    next_barrier: AtomicU64,
     /// The embedded engine's data; `None` where the engine is a server elsewhere.
     engine_data: Option<PathBuf>,
 }
@@ -61,7 +64,9 @@ impl Journal {
         };
         let metrics = Metrics::new(wal.metrics().clone());
         let ledger = Arc::new(Mutex::new(ledger));
-        let journal = Self { wal, keys, metrics, ledger, boot, machine, engine_data };
+        // Each barrier has records of its own, so that earlier lives have given smaller numbers out.
+        let next_barrier = AtomicU64::new(wal.next_sequence().get());
+        let journal = Self { wal, keys, metrics, ledger, boot, machine, next_barrier, engine_data };
         journal.note_parts()?;
         Ok(journal)
     }
@@ -91,6 +96,11 @@ impl Journal {
 
     pub(super) fn machine(&self) -> Machine {
         self.machine
+    }
+
+    /// A number that no other barrier has: several may be open at once.
+    pub(super) fn barrier_number(&self) -> u64 {
+        self.next_barrier.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What the way in counts.
@@ -236,4 +246,36 @@ fn sync_file_system(data: &Path) -> io::Result<()> {
 fn sync_file_system(_data: &Path) -> io::Result<()> {
     rustix::fs::sync();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Barrier;
+    use super::*;
+    use crate::config::Flags;
+
+    fn open(folder: &Path) -> Journal {
+        let home = [("HOME".to_owned(), "/home/person".to_owned())];
+        let settings = Config::from_parts(None, home, &Flags::default()).unwrap();
+        Journal::open(folder, None, &settings).unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_two_barriers_have_one_number_and_each_is_open_until_it_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let barrier = |journal: &Journal, statement: &str| {
+            let (number, statement) = (journal.barrier_number(), statement.to_owned());
+            Barrier { number, statement, job: None }
+        };
+        let journal = open(folder.path());
+        // Both have their numbers before either is written down.
+        let (one, two) = (barrier(&journal, "TRUNCATE a"), barrier(&journal, "TRUNCATE b"));
+        journal.say(Control::Barrier(one.clone())).await.unwrap();
+        journal.say(Control::Barrier(two.clone())).await.unwrap();
+        journal.say(Control::BarrierDone { number: one.number }).await.unwrap();
+        drop(journal);
+        let journal = open(folder.path());
+        assert_eq!(journal.ledger().open_barriers(), [two.clone()]);
+        assert!(journal.barrier_number() > two.number);
+    }
 }

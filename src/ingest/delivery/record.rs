@@ -175,7 +175,7 @@ pub(super) struct Freeze {
 /// A statement that changes tables which hold rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Barrier {
-    /// The number of its record in the log.
+    /// No other barrier has it.
     pub(super) number: u64,
     /// What the engine is told.
     pub(super) statement: String,
