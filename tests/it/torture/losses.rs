@@ -3,6 +3,7 @@
 //! Both processes are killed, then every part that came since the last sync began is gone, or damaged,
 //! or there, as if the disk had been written in any order; and the machine has another boot id.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -54,16 +55,16 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
     let mut server = folder.start().await;
     let stores = stores(&server).await;
     let writers = Writers::start(&server.admin(), seed);
-    let mut story = String::new();
+    let mut told = String::new();
     for number in 0..losses {
         tokio::time::sleep(Duration::from_millis(500 + dice.roll(4000) as u64)).await;
         let engine = server.find_engine();
         server.kill();
         engine.into_iter().for_each(crate::harness::EngineProcess::kill_if_alive);
         kill(&mut server).await;
-        let since = last_sync(&mut server, tally, &mut story).await;
+        let since = last_sync(&mut server, tally, &mut told).await;
         for store in &stores {
-            lose(store, since, (&mut dice, &mut story), tally);
+            lose(store, since, (&mut dice, &mut told), tally);
         }
         std::fs::write(&boot, format!("life {number} after {seed}")).unwrap();
         server.start_again().await;
@@ -73,8 +74,8 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
     let (wrong, events) = tables(&server).await.check(&ledger, &removed).await;
     tell(format_args!("{} requests, {events} events delivered", ledger.len()));
     if !wrong.is_empty() {
-        story.push_str(&server.output_with("").await);
-        std::fs::write(std::env::temp_dir().join("roost-losses.log"), story).unwrap();
+        told.push_str(&server.output_with("").await);
+        std::fs::write(std::env::temp_dir().join("roost-losses.log"), told).unwrap();
     }
     assert!(
         wrong.is_empty(),
@@ -95,11 +96,11 @@ async fn stores(server: &ServerProcess) -> Vec<PathBuf> {
 
 /// When the last sync began that is noted in the log of a server that was killed. What the server has
 /// printed may be behind that: a disk that loses more than it may is no disk.
-async fn last_sync(server: &mut ServerProcess, tally: &mut Tally, story: &mut String) -> SystemTime {
+async fn last_sync(server: &mut ServerProcess, tally: &mut Tally, told: &mut String) -> SystemTime {
     let (_, output) = server.ended().await;
     let listed = server.folder().command(&["wal", "ls"]).output().unwrap().stdout;
     let listed = String::from_utf8(listed).unwrap();
-    story.extend([output.as_str(), "\nthe log:\n", listed.as_str()]);
+    told.extend([output.as_str(), "\nthe log:\n", listed.as_str()]);
     let synced = |line: &str| line.split_once("synced   up to ")?.1.trim().parse().ok();
     let all: Vec<u64> = listed.lines().filter_map(synced).collect();
     // Two that ran at once may be noted in any order.
@@ -112,12 +113,12 @@ async fn last_sync(server: &mut ServerProcess, tally: &mut Tally, story: &mut St
     let begun = |line: &&str| line.contains("a sync begins") && at(line).as_ref() == Some(&noted);
     let line = output.lines().rev().find(begun).expect("it says when it begins");
     let time = line.split_whitespace().next().unwrap();
-    story.push_str(&format!("\nlost is what came since {time}, the sync at {noted}:\n"));
+    write!(told, "\nlost is what came since {time}, the sync at {noted}:\n").unwrap();
     DateTime::parse_from_rfc3339(time).unwrap().into()
 }
 
 /// Loses parts of a table that changed since a moment.
-fn lose(store: &Path, since: SystemTime, (dice, story): (&mut Dice, &mut String), tally: &mut Tally) {
+fn lose(store: &Path, since: SystemTime, (dice, told): (&mut Dice, &mut String), tally: &mut Tally) {
     let Ok(entries) = std::fs::read_dir(store) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -127,7 +128,7 @@ fn lose(store: &Path, since: SystemTime, (dice, story): (&mut Dice, &mut String)
             continue;
         }
         let fate = dice.roll(100);
-        story.push_str(&format!("{fate:2}: {}\n", entry.path().display()));
+        writeln!(told, "{fate:2}: {}", entry.path().display()).unwrap();
         match fate {
             0..35 => {
                 tally.gone += 1;
