@@ -439,6 +439,19 @@ mod tests {
     }
 
     #[test]
+    fn of_two_syncs_the_later_counts_in_whatever_order_they_are_noted() {
+        let mut log = Log::new();
+        let first = log.rows();
+        let batch = log.freeze(first, first, 0);
+        log.say(Control::Done { batch });
+        let (earlier, later) = (first.get(), log.next);
+        log.sync(later);
+        log.sync(earlier);
+        assert_eq!(log.window(Machine::Stopped), [], "the batch is durable");
+        assert_eq!(log.ledger.cut(), Sequence::new(later));
+    }
+
+    #[test]
     fn a_verification_voids_heights_and_keeps_its_window() {
         let mut log = Log::new();
         let (first, second) = (log.rows(), log.rows());
