@@ -133,13 +133,17 @@ impl Tables {
     }
 }
 
-/// How often each kind of removal has succeeded.
-pub(super) fn removals_done(removed: &[Removed]) -> [usize; 3] {
-    let done = |which| {
-        let is_done = |times: &&Removed| times.which == which && times.outcome == Outcome::Acknowledged;
-        removed.iter().filter(is_done).count()
+/// How often each kind of removal was answered, and how often a death came first.
+pub(super) fn removals(removed: &[Removed]) -> String {
+    let count = |which, outcome| {
+        let is_it = |times: &&Removed| times.which == which && times.outcome == outcome;
+        removed.iter().filter(is_it).count()
     };
-    [Which::All, Which::Partition, Which::Seventh].map(done)
+    let told = |which| {
+        let (done, open) = (count(which, Outcome::Acknowledged), count(which, Outcome::Open));
+        format!("{which:?}: {done} done, {open} open")
+    };
+    [Which::All, Which::Partition, Which::Seventh].map(told).join("; ")
 }
 
 /// Acknowledged: all rows once, the bad one in the quarantine. Refused: none. Open: all or none.

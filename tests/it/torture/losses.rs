@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
 
+use super::check::removals;
 use super::strikes::{Striker, kill, settle, tables};
 use super::writers::Writers;
 use super::{Dice, effort, seed, tell, world};
@@ -72,7 +73,11 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
     let (ledger, removed) = writers.finish().await;
     settle(&server).await;
     let (wrong, events) = tables(&server).await.check(&ledger, &removed).await;
-    tell(format_args!("{} requests, {events} events delivered", ledger.len()));
+    tell(format_args!(
+        "{} requests, {events} events delivered; removals: {}",
+        ledger.len(),
+        removals(&removed)
+    ));
     if !wrong.is_empty() {
         told.push_str(&server.output_with("").await);
         std::fs::write(std::env::temp_dir().join("roost-losses.log"), told).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::check::{Tables, removals_done};
+use super::check::{Tables, removals};
 use super::writers::Writers;
 use super::{Dice, effort, seed, tell, world};
 use crate::harness::{Folder, Project, ServerFolder, ServerProcess, SideDoor, engine_of, program, within};
@@ -218,11 +218,11 @@ async fn strikes_lose_and_double_nothing() {
     settle(&world.server).await;
     let tables = tables(&world.server).await;
     let (wrong, events) = tables.check(&ledger, &removed).await;
-    let done = removals_done(&removed);
     tell(format_args!(
-        "{:?}; {} requests, {events} events delivered; removed {done:?} times (all, a partition, some)",
+        "{:?}; {} requests, {events} events delivered; removals: {}",
         world.tally,
-        ledger.len()
+        ledger.len(),
+        removals(&removed)
     ));
     if !wrong.is_empty() {
         let output = world.server.output_with("").await;
