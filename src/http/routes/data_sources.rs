@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::super::error::RequestError;
@@ -35,15 +34,12 @@ pub(super) async fn begin_deletion(
     query: QueryPairs,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let table = permit(&token, &name)?;
-    let origin = origin(request.headers());
-    let settings = parameters::read(query, request).await?.settings;
-    let deletion = deletion(&rooms, &table, &settings)?;
-    if settings.switch("dry_run")?.unwrap_or(false) {
-        let matched = rooms.ingest.count_deletion(&deletion).await?;
+    let asked = Asked::read(&rooms, permit(&token, &name)?, query, request).await?;
+    if asked.settings.switch("dry_run")?.unwrap_or(false) {
+        let matched = rooms.ingest.count_deletion(&asked.deletion).await?;
         return Ok(Json(json!({ "rows_to_be_deleted": matched.rows })));
     }
-    begun(&rooms, &origin, deletion).await
+    asked.begin(&rooms).await
 }
 
 /// `POST /v1/datasources/<name>/delete` with `delete_condition`, `partition`: answers when the rows are gone,
@@ -54,18 +50,55 @@ pub(super) async fn delete_rows(
     Path(name): Path<String>,
     query: QueryPairs,
     request: Request,
-) -> Result<Response, ApiError> {
-    let table = permit(&token, &name)?;
-    let origin = origin(request.headers());
-    let settings = parameters::read(query, request).await?.settings;
-    let deletion = deletion(&rooms, &table, &settings)?;
-    if !settings.switch("wait")?.unwrap_or(true) {
-        return Ok(begun(&rooms, &origin, deletion).await?.into_response());
+) -> Result<Json<Value>, ApiError> {
+    let asked = Asked::read(&rooms, permit(&token, &name)?, query, request).await?;
+    if !asked.settings.switch("wait")?.unwrap_or(true) {
+        return asked.begin(&rooms).await;
     }
-    let matched = rooms.ingest.delete(&deletion).await?;
+    let matched = rooms.ingest.delete(&asked.deletion).await?;
     let partitions = matched.partitions;
     let mutation = json!({ "partitions_scanned": partitions, "partitions_done": partitions, "partitions_in_progress": 0 });
-    Ok(Json(json!({ "rows_affected": matched.rows, "mutation": mutation })).into_response())
+    Ok(Json(json!({ "rows_affected": matched.rows, "mutation": mutation })))
+}
+
+/// A deletion as it was asked for.
+struct Asked {
+    deletion: Deletion,
+    settings: Settings,
+    /// Where the caller found this server.
+    origin: String,
+}
+
+impl Asked {
+    async fn read(
+        rooms: &Rooms,
+        (permit, side): (RemovePermit, Side),
+        query: QueryPairs,
+        request: Request,
+    ) -> Result<Self, ApiError> {
+        let origin = origin(request.headers());
+        let settings = parameters::read(query, request).await?.settings;
+        let condition = settings.text("delete_condition").ok_or(RequestError::ParameterMissing {
+            name: "delete_condition",
+            help: "send an expression that is true for the rows to be deleted, such as `country = 'ES'`",
+        })?;
+        let deletion = rooms.ingest.deletion(&permit, side, (condition, settings.text("partition")))?;
+        Ok(Self { deletion, settings, origin })
+    }
+
+    /// The answer about a job that was accepted.
+    async fn begin(self, rooms: &Rooms) -> Result<Json<Value>, ApiError> {
+        let job = rooms.jobs.delete(self.deletion).await?;
+        let shown = jobs::shown(&self.origin, &job);
+        Ok(Json(json!({
+            "id": job.id,
+            "job_id": job.id,
+            "delete_id": job.id,
+            "job_url": shown["job_url"],
+            "status": job.state.status(),
+            "job": shown,
+        })))
+    }
 }
 
 /// The right to remove rows of the table that a path names: a data source, or its quarantine.
@@ -74,30 +107,4 @@ fn permit(token: &Token, name: &str) -> Result<(RemovePermit, Side), ApiError> {
     let unknown = |_| IngestError::NotFound { data_source: name.to_owned() };
     let data_source = ResourceName::parse(data_source).map_err(unknown)?;
     Ok((token.remove_rows(data_source)?, side))
-}
-
-fn deletion(
-    rooms: &Rooms,
-    (permit, side): &(RemovePermit, Side),
-    settings: &Settings,
-) -> Result<Deletion, ApiError> {
-    let condition = settings.text("delete_condition").ok_or(RequestError::ParameterMissing {
-        name: "delete_condition",
-        help: "send an expression that is true for the rows to be deleted, such as `country = 'ES'`",
-    })?;
-    Ok(rooms.ingest.deletion(permit, *side, (condition, settings.text("partition")))?)
-}
-
-/// The answer about a job that was accepted.
-async fn begun(rooms: &Rooms, origin: &str, deletion: Deletion) -> Result<Json<Value>, ApiError> {
-    let job = rooms.jobs.delete(deletion).await?;
-    let shown = jobs::shown(origin, &job);
-    Ok(Json(json!({
-        "id": job.id,
-        "job_id": job.id,
-        "delete_id": job.id,
-        "job_url": shown["job_url"],
-        "status": job.state.status(),
-        "job": shown,
-    })))
 }
