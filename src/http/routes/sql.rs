@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
+use axum::{Json, RequestExt};
 use serde_json::{Value, json};
 
 use super::super::conditions::Conditions;
@@ -43,8 +43,8 @@ pub(super) struct GivenText {
 impl FromRequest<Rooms> for GivenText {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, rooms: &Rooms) -> Result<Self, ApiError> {
-        let query = QueryPairs::parse(request.uri().query().unwrap_or_default());
+    async fn from_request(mut request: Request, rooms: &Rooms) -> Result<Self, ApiError> {
+        let Ok(query) = request.extract_parts::<QueryPairs>().await;
         let Given { settings, .. } = parameters::read_sql(query, request).await?;
         let sql = sql(&settings)?.to_owned();
         rooms.queries.check_length(&sql)?;
