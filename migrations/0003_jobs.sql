@@ -1,5 +1,6 @@
 -- Work that was asked for over the API and goes on by itself. A job is written here before its caller is
--- answered, and again when it has ended; one without an end is begun again at the next start.
+-- answered, and again when it has ended; one without an end is begun again at the next start. Old ones are
+-- removed by their ids and not by TTL, which could take the end of a job before its beginning.
 
 CREATE TABLE IF NOT EXISTS {database}.jobs
 (
@@ -19,5 +20,4 @@ CREATE TABLE IF NOT EXISTS {database}.jobs
 )
 ENGINE = ReplacingMergeTree(updated_at)
 ORDER BY (workspace_id, id)
-TTL toDateTime(updated_at) + INTERVAL 2 DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 480;

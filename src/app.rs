@@ -115,7 +115,9 @@ impl App {
         let versions = Arc::new(Versions::default());
         let delivery = {
             let tables = (engine.clone(), Arc::clone(&versions));
-            let tell = async |found| jobs::record_found(&store, identity.workspace_id(), found).await;
+            let tell = async |found, outcome| {
+                jobs::record_found(&store, identity.workspace_id(), found, outcome).await
+            };
             Delivery::recover(journal, tables, settings, &database, tell).await?
         };
         let workspace = {

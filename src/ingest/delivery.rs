@@ -113,13 +113,13 @@ pub(super) struct Sender {
 
 impl Delivery {
     /// Brings what was in doubt to its end. The tables are those of the last run: call it before a
-    /// project changes them. `tell` is told of each job whose statement was run again.
+    /// project changes them. `tell` is told of each job whose statement was run again, and how that ended.
     pub async fn recover(
         journal: Journal,
         (engine, versions): (EngineClient, Arc<Versions>),
         settings: &config::Config,
         database: &str,
-        tell: impl AsyncFn(JobMark) -> Result<(), StoreError>,
+        tell: impl AsyncFn(JobMark, Result<(), String>) -> Result<(), StoreError>,
     ) -> Result<Self, RecoveryError> {
         let is_remote = matches!(settings.engine.place, config::EnginePlace::Remote(_));
         let patience = settings.ingest.insert_timeout;

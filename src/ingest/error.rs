@@ -83,7 +83,7 @@ pub enum IngestError {
         counts: Counts,
     },
     /// A statement that changes the tables of a data source did not succeed.
-    #[error("the data source was not changed: {reason}")]
+    #[error("the data source was not changed, or not as a whole: {reason}")]
     NotChanged {
         /// Why.
         reason: String,

@@ -1,6 +1,6 @@
 //! One job and its states. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::catalog::{JobEnd, JobKind, Moment, StoredJob};
@@ -49,6 +49,14 @@ pub struct Job {
 }
 
 impl JobState {
+    /// How a job has ended that deleted so many rows, or failed.
+    pub(super) fn ended<E: std::fmt::Display>(outcome: Result<u64, E>) -> Self {
+        match outcome {
+            Ok(rows_affected) => Self::Done { rows_affected },
+            Err(error) => Self::Failed { error: error.to_string() },
+        }
+    }
+
     /// The state in Tinybird's words.
     pub fn status(&self) -> &'static str {
         match self {
@@ -84,8 +92,9 @@ impl Job {
         }
     }
 
+    /// The latest record of a job counts, so that its times grow whatever the clock does.
     pub(super) fn enter(&mut self, state: JobState, now: DateTime<Utc>) {
-        self.updated_at = Moment(now);
+        self.updated_at = Moment(now.max(self.updated_at.0 + TimeDelta::microseconds(1)));
         if state == JobState::Working {
             self.started_at = Some(self.updated_at);
         }
@@ -165,6 +174,14 @@ pub(super) mod tests {
             assert!(job.state.is_over());
             assert_eq!(Job::from(job.stored()), job);
         }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_leaves_the_order_of_records() {
+        let mut job = job(5, JobState::Working);
+        let before = job.updated_at;
+        job.enter(JobState::Cancelled, moment(1));
+        assert!(job.updated_at > before);
     }
 
     #[test]

@@ -48,13 +48,18 @@ pub enum JobError {
 /// The pause before the end of a job is recorded once more.
 const SAVE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Records that the work of a job was found done at a start, before anything else is done.
-pub async fn record_found(store: &Store, workspace: Uuid, found: JobMark) -> Result<(), StoreError> {
+/// Records how the work of a job ended that a start has brought to its end, before anything else is done.
+pub async fn record_found(
+    store: &Store,
+    workspace: Uuid,
+    found: JobMark,
+    outcome: Result<(), String>,
+) -> Result<(), StoreError> {
     let now = Moment(Clock::System.now());
     let stored = store.jobs(workspace, now).await?;
     let Some(stored) = stored.into_iter().find(|stored| stored.id == found.id) else { return Ok(()) };
     let mut job = Job::from(stored);
-    job.enter(JobState::Done { rows_affected: found.rows }, now.0);
+    job.enter(JobState::ended(outcome.map(|()| found.rows)), now.0);
     store.save_job(workspace, &job.stored()).await
 }
 
@@ -95,7 +100,9 @@ impl Jobs {
     /// Knows the jobs of earlier lives again, and begins those that had not ended.
     pub async fn open(parts: JobsParts<'_>) -> Result<Arc<Self>, StoreError> {
         let JobsParts { store, workspace, ingest, settings, clock, tasks, stop } = parts;
-        let stored = store.jobs(workspace, Moment(clock.now() - MEMORY)).await?;
+        let memory = Moment(clock.now() - MEMORY);
+        store.forget_jobs(workspace, memory).await?;
+        let stored = store.jobs(workspace, memory).await?;
         let jobs = Arc::new(Self {
             store,
             workspace,
@@ -183,20 +190,25 @@ impl Jobs {
         if let Err(error) = self.ingest.delete_as(id, deletion, tell).await {
             // Where it was told of the outcome it has ended already.
             let error = format!("{error}; what has become of it is looked at after the next start");
-            self.enter(id, &JobState::Working, JobState::Failed { error });
+            let failed = self.enter(id, &JobState::Working, JobState::Failed { error });
+            if let Some(job) = failed {
+                self.metrics.ended(&job.state);
+            }
         }
     }
 
     /// Records how a job has ended, however long the engine is away.
     async fn end(&self, id: Uuid, outcome: Result<Matched, IngestError>) {
-        let state = match outcome {
-            Ok(matched) => JobState::Done { rows_affected: matched.rows },
-            Err(error) => JobState::Failed { error: error.to_string() },
-        };
-        let Some(job) = self.enter(id, &JobState::Working, state) else { return };
+        let state = JobState::ended(outcome.map(|matched| matched.rows));
+        if let Some(job) = self.enter(id, &JobState::Working, state) {
+            self.record(&job).await;
+        }
+    }
+
+    async fn record(&self, job: &Job) {
         self.metrics.ended(&job.state);
         while let Err(error) = self.store.save_job(self.workspace, &job.stored()).await {
-            tracing::warn!(job = %id, code = error.code(), "the end of a job cannot be recorded now");
+            tracing::warn!(job = %job.id, code = error.code(), "the end of a job cannot be recorded now");
             tokio::time::sleep(SAVE_PAUSE).await;
         }
     }
@@ -218,20 +230,20 @@ impl Jobs {
         known.list(filter)
     }
 
-    /// Calls a job off that has not begun.
-    pub async fn cancel(&self, id: &str) -> Result<Job, JobError> {
+    /// Calls a job off that has not begun; that is on disk when this returns.
+    pub async fn cancel(self: &Arc<Self>, id: &str) -> Result<Job, JobError> {
         let Job { id, .. } = self.find(id)?;
         let Some(job) = self.enter(id, &JobState::Waiting, JobState::Cancelled) else {
             let status = self.find(&id.to_string())?.state.status();
             return Err(JobError::NotCancellable { id, status });
         };
-        self.metrics.ended(&job.state);
-        let saved = self.store.save_job(self.workspace, &job.stored()).await;
-        saved.map_err(|error| {
-            tracing::warn!(job = %id, code = error.code(), "that a job was cancelled was not recorded");
-            JobError::SaveUnknown
-        })?;
-        Ok(job)
+        let jobs = Arc::clone(self);
+        // It is called off already, also where its caller goes away.
+        let recorded = self.tasks.spawn(async move {
+            jobs.record(&job).await;
+            job
+        });
+        recorded.await.map_err(|_| JobError::SaveUnknown)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -33,6 +33,9 @@ pub enum JobEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub DateTime<Utc>);
 
+/// Records of so many jobs are removed at one start.
+const FORGOTTEN_AT_ONCE: usize = 10_000;
+
 const FORM: &str = "%Y-%m-%d %H:%M:%S%.6f";
 
 impl Moment {
@@ -101,6 +104,28 @@ impl Store {
             self.quoted(),
         );
         self.engine.rows(sql).await.map_err(|reason| self.failed("read the jobs", reason))
+    }
+
+    /// Removes the records of jobs that ended before a moment, all of a job together.
+    pub async fn forget_jobs(&self, workspace: Uuid, before: Moment) -> Result<(), StoreError> {
+        #[derive(Read)]
+        struct Old {
+            id: Uuid,
+        }
+        let action = "remove old jobs";
+        let table = format!("{}.jobs", self.quoted());
+        let of_workspace = format!("workspace_id = '{workspace}'");
+        let sql = format!(
+            "SELECT id FROM {table} FINAL WHERE {of_workspace} AND updated_at <= '{before}' AND status != 'waiting' LIMIT {FORGOTTEN_AT_ONCE}"
+        );
+        let old: Vec<Old> = self.engine.rows(sql).await.map_err(|reason| self.failed(action, reason))?;
+        let ids: Vec<String> = old.iter().map(|old| format!("'{}'", old.id)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.join(", ");
+        self.execute(action, &format!("ALTER TABLE {table} DELETE WHERE {of_workspace} AND id IN ({ids})"))
+            .await
     }
 
     /// Records a job; it is on disk when this returns.

@@ -5,15 +5,16 @@
 //! before; and what it did is durable before a batch goes on. A death in the middle runs it again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::commit::{Pause, Undone};
-use super::record::{Barrier, Control, FrozenPlan, JobMark, TableKey};
+use super::record::{Barrier, Control, FrozenPlan, JobMark};
 use super::removal::{Matched, Removal, Removed, Side};
 use super::{Delivery, Shared};
+use crate::engine::EngineError;
 use crate::ingest::IngestError;
 use crate::ingest::wal::Sequence;
 
@@ -123,8 +124,9 @@ impl Shared {
         journal.sync().await.map_err(|error| failed(&error))?;
         let number = journal.barrier_number();
         let job = witness.as_ref().map(|witness| JobMark { id: witness.job, rows: matched.rows });
-        journal.say(Control::Barrier(Barrier { number, statement: statement.clone(), job })).await?;
-        let outcome = match self.run_statement(table, &statement).await {
+        let barrier = Barrier { number, table: Some(table.clone()), statement, job };
+        journal.say(Control::Barrier(barrier.clone())).await?;
+        let outcome = match self.run_statement(&barrier).await {
             Ok(()) => self.check_gone(plan, (side, removed)).await,
             refused => refused,
         };
@@ -150,21 +152,34 @@ impl Shared {
         Err(format!("the engine has kept {left} rows that the condition is true for: say it in another way"))
     }
 
-    /// Runs a statement until it has succeeded, or is refused for this reason.
-    async fn run_statement(&self, table: &TableKey, statement: &str) -> Result<(), String> {
-        let tables = &self.committer.tables;
-        let mut pause = Pause::new();
+    /// Runs the statement of a barrier until it has succeeded, or is refused for this reason; what the engine has
+    /// not the means for is tried no longer than rows are.
+    pub(super) async fn run_statement(&self, barrier: &Barrier) -> Result<(), String> {
+        let (began, mut pause) = (Instant::now(), Pause::new());
         let reason = loop {
-            match tables.change(statement).await.map_err(Undone::from) {
-                Err(Undone::Later(_) | Undone::TooMuch(_)) => pause.wait().await,
-                Err(Undone::Refused(reason)) => break reason,
+            let undone = match self.committer.tables.change(&barrier.statement).await {
                 Ok(()) => return Ok(()),
+                // Its table is gone, and will not come back by itself.
+                Err(EngineError::Exception { code: 60 | 81, message }) => Undone::Refused(message),
+                Err(error) => error.into(),
+            };
+            match undone {
+                Undone::Refused(reason) => break reason,
+                Undone::TooMuch(reason) if began.elapsed() >= self.limits.too_much => break reason,
+                Undone::TooMuch(_) | Undone::Later(_) => {}
             }
+            tracing::warn!(statement = barrier.statement, %undone, "a statement waits for the engine");
+            pause.wait().await;
         };
-        if let Err(error) = tables.end_mutations(table).await {
+        self.end_mutations(barrier).await;
+        Err(reason)
+    }
+
+    async fn end_mutations(&self, barrier: &Barrier) {
+        let Some(table) = &barrier.table else { return };
+        if let Err(error) = self.committer.tables.end_mutations(table).await {
             tracing::warn!(table = table.table, %error, "what a refused statement began could not be ended");
         }
-        Err(reason)
     }
 }
 

@@ -265,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let barrier = |journal: &Journal, statement: &str| {
             let (number, statement) = (journal.barrier_number(), statement.to_owned());
-            Barrier { number, statement, job: None }
+            Barrier { number, table: None, statement, job: None }
         };
         let journal = open(folder.path());
         // Both have their numbers before either is written down.

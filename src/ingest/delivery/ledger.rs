@@ -426,7 +426,7 @@ mod tests {
         let position = log.next;
         log.sync(position);
         assert_eq!(log.ledger.cut(), first);
-        let statement = Barrier { number: 1, statement: "TRUNCATE".to_owned(), job: None };
+        let statement = Barrier { number: 1, table: None, statement: "TRUNCATE".to_owned(), job: None };
         let barrier = log.say(Control::Barrier(statement.clone()));
         let batch = log.freeze(first, first, 0);
         log.say(Control::Done { batch });

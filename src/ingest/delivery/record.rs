@@ -177,6 +177,9 @@ pub(super) struct Freeze {
 pub(super) struct Barrier {
     /// No other barrier has it.
     pub(super) number: u64,
+    /// The table that it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) table: Option<TableKey>,
     /// What the engine is told.
     pub(super) statement: String,
     /// Whose work it is.

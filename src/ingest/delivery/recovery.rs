@@ -34,7 +34,7 @@ impl Shared {
     /// `tell` is told of each job whose statement was run again, before the log says that it is done.
     pub(super) async fn recover<T>(&self, tell: T) -> Result<(), RecoveryError>
     where
-        T: AsyncFn(JobMark) -> Result<(), StoreError>,
+        T: AsyncFn(JobMark, Result<(), String>) -> Result<(), StoreError>,
     {
         let journal = &self.committer.journal;
         // Of a server elsewhere nothing is known but that it goes on by itself.
@@ -77,20 +77,23 @@ impl Shared {
 
     async fn redo_barriers<T>(&self, tell: T) -> Result<(), RecoveryError>
     where
-        T: AsyncFn(JobMark) -> Result<(), StoreError>,
+        T: AsyncFn(JobMark, Result<(), String>) -> Result<(), StoreError>,
     {
         let open = self.committer.journal.ledger().open_barriers();
-        for Barrier { number, statement, job } in open {
-            match self.committer.tables.change(&statement).await {
-                // A table that is gone holds nothing that the statement could change.
-                Err(EngineError::Exception { code: 60 | 81, message }) => {
-                    tracing::warn!(statement, message, "a statement that was begun finds no table");
-                }
-                outcome => outcome?,
+        for barrier in open {
+            let outcome = self.run_statement(&barrier).await;
+            // What the engine refuses must not keep a server from starting.
+            if let Err(reason) = &outcome {
+                tracing::error!(
+                    statement = barrier.statement,
+                    reason,
+                    "a statement that was begun is refused"
+                );
             }
+            let Barrier { number, job, .. } = barrier;
             self.committer.journal.sync().await.map_err(|error| RecoveryError::Sync(error.to_string()))?;
             if let Some(job) = job {
-                tell(job).await?;
+                tell(job, outcome).await?;
             }
             self.committer.journal.say(Control::BarrierDone { number }).await?;
         }

@@ -254,3 +254,68 @@ async fn a_job_whose_statement_had_begun_is_found_done_and_does_not_begin_again(
     let output = server.output_with("").await;
     assert!(!output.contains("is begun again"), "{output}");
 }
+
+#[tokio::test]
+async fn a_statement_that_is_refused_at_the_next_start_ends_its_job_and_not_the_server() {
+    let mut server = ServerProcess::start(&project()).await;
+    let admin = server.admin();
+    fill(&admin).await;
+    let end = chrono::Utc::now() + chrono::TimeDelta::seconds(6);
+    let early = format!("throwIf(now() > toDateTime({}), 'too late') = 0 AND {SLOW}", end.timestamp());
+    let job = post(&admin, "/v0/datasources/hits/delete", &[("delete_condition", &early)]).await.json();
+    let door = server.side_door();
+    eventually("rows are rewritten", async || {
+        let (engine, database) = door.open().await?;
+        let sql =
+            format!("SELECT 1 AS n FROM system.mutations WHERE database = '{database}' AND NOT is_done");
+        (!engine.rows::<Value>(sql).await.ok()?.is_empty()).then_some(())
+    })
+    .await;
+    let engine = server.engine().await;
+    server.kill();
+    eventually("the engine is gone", async || (!engine.is_alive()).then_some(())).await;
+    while chrono::Utc::now() <= end + chrono::TimeDelta::seconds(1) {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    server.start_again().await;
+    let admin = server.admin();
+    let job = ended(&admin, job["id"].as_str().unwrap()).await;
+    assert_eq!(job["status"], "error", "{job}");
+    assert!(job["error"].as_str().unwrap().contains("too late"), "{job}");
+    fill(&admin).await;
+    assert!(ids(&admin).await.as_array().unwrap().len() >= 9, "what comes later is taken");
+    let output = server.output_with("").await;
+    assert!(output.contains("a statement that was begun is refused"), "{output}");
+}
+
+#[tokio::test]
+async fn old_jobs_are_forgotten_whole_and_those_that_wait_never() {
+    let home = Home::new();
+    let (waiting, over) = ("a0000000-0000-4000-8000-000000000001", "a0000000-0000-4000-8000-000000000002");
+    let table = format!("{}.jobs", home.metadata_database());
+    {
+        let app = home.start(&project()).await;
+        fill(&app.admin()).await;
+        let record = |id: &str, status: &str, days: u32| {
+            format!(
+                "INSERT INTO {table} SELECT workspace_id, '{id}', 'delete_data', '{status}', 'hits', 'id = 1', '', 0, '', at, NULL, at \
+                 FROM (SELECT any(workspace_id) AS workspace_id, now64(6) - toIntervalDay({days}) AS at FROM {}.resources)",
+                home.metadata_database()
+            )
+        };
+        for statement in [record(waiting, "waiting", 5), record(over, "waiting", 5), record(over, "done", 4)]
+        {
+            home.engine().execute(&statement).await.unwrap();
+        }
+    }
+    let app = home.start(&project()).await;
+    let admin = app.admin();
+    assert_eq!(ended(&admin, waiting).await["status"], "done");
+    assert_eq!(ids(&admin).await, json!([0, 2, 3, 4, 5]));
+    admin.get(&format!("/v0/jobs/{over}")).await.error(404);
+    eventually("no record of it is left", async || {
+        let left = app.query_engine(&format!("SELECT count() AS n FROM {table} WHERE id = '{over}'")).await;
+        (left[0]["n"] == 0).then_some(())
+    })
+    .await;
+}
