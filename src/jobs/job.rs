@@ -187,8 +187,8 @@ pub(super) mod tests {
     #[test]
     fn what_has_not_ended_waits_again_after_a_restart() {
         let working = job(1, JobState::Working);
-        let restored = Job::from(working.stored());
-        assert_eq!(restored, Job { state: JobState::Waiting, ..working });
-        assert_eq!(restored.started_at, Some(Moment(moment(1))));
+        // It was accepted in the same moment.
+        assert_eq!(working.started_at, Some(Moment(moment(1) + TimeDelta::microseconds(1))));
+        assert_eq!(Job::from(working.stored()), Job { state: JobState::Waiting, ..working });
     }
 }
