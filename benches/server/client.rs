@@ -22,6 +22,9 @@ impl Place {
     }
 }
 
+/// What no head is longer than.
+const LONGEST_HEAD: usize = 8 * 1024;
+
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
@@ -29,7 +32,7 @@ impl<T: Read + Write> Stream for T {}
 pub(crate) struct Client {
     stream: BufReader<Box<dyn Stream>>,
     request: Vec<u8>,
-    line: Vec<u8>,
+    head: Vec<u8>,
     piece: Vec<u8>,
     /// What the last answer said of the connection.
     is_over: bool,
@@ -49,7 +52,7 @@ impl Client {
         Self {
             stream,
             request: request.clone(),
-            line: Vec::new(),
+            head: Vec::new(),
             piece: vec![0; 256 * 1024],
             is_over: false,
         }
@@ -71,19 +74,8 @@ impl Client {
     /// Sends the request and reads its answer, whatever it says: the status and the bytes of its body.
     pub(crate) fn exchange(&mut self) -> (u16, u64) {
         self.stream.get_mut().write_all(&self.request).unwrap();
-        let line = self.read_line();
-        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-        let mut length = None;
-        loop {
-            let header = self.read_line().to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            self.is_over |= header == "connection: close";
-            if let Some(value) = header.strip_prefix("content-length:") {
-                length = Some(value.trim().parse().unwrap());
-            }
-        }
+        let (status, length, is_over) = self.read_head();
+        self.is_over |= is_over;
         let bytes = match length {
             Some(length) => self.skip(length),
             // Such an answer has no body.
@@ -91,6 +83,25 @@ impl Client {
             None => self.skip_chunks(),
         };
         (status, bytes)
+    }
+
+    /// Reads a head: its status, the length of the body where it says it, and whether the connection is over.
+    fn read_head(&mut self) -> (u16, Option<u64>, bool) {
+        self.head.clear();
+        loop {
+            let before = self.head.len();
+            let piece = self.stream.fill_buf().unwrap();
+            assert!(!piece.is_empty(), "the answer breaks off");
+            let piece = &piece[..piece.len().min(LONGEST_HEAD)];
+            self.head.extend_from_slice(piece);
+            let Some(end) = memchr::memmem::find(&self.head, b"\r\n\r\n") else {
+                let read = piece.len();
+                self.stream.consume(read);
+                continue;
+            };
+            self.stream.consume(end + 4 - before);
+            return head(std::str::from_utf8(&self.head[..end]).unwrap());
+        }
     }
 
     /// True where the last answer ended the connection.
@@ -122,9 +133,9 @@ impl Client {
     }
 
     fn read_line(&mut self) -> String {
-        self.line.clear();
-        self.stream.read_until(b'\n', &mut self.line).unwrap();
-        String::from_utf8_lossy(&self.line).trim_end().to_owned()
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// Sends one request and reads everything up to the end of its connection.
@@ -140,4 +151,18 @@ impl Client {
     pub(crate) fn ask_text(place: &Place) -> String {
         String::from_utf8_lossy(&Self::ask(place)).into_owned()
     }
+}
+
+/// What a head says of its answer: see [`Client::read_head`].
+fn head(text: &str) -> (u16, Option<u64>, bool) {
+    let (status, headers) = text.split_once("\r\n").unwrap_or((text, ""));
+    let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+    let (mut length, mut is_over) = (None, false);
+    for (name, value) in headers.split("\r\n").filter_map(|line| line.split_once(": ")) {
+        if name.eq_ignore_ascii_case("content-length") {
+            length = Some(value.parse().unwrap());
+        }
+        is_over |= name.eq_ignore_ascii_case("connection") && value == "close";
+    }
+    (status, length, is_over)
 }

@@ -66,24 +66,20 @@ fn tag(server: &Server) -> String {
     tag.trim().to_owned()
 }
 
+/// Call by call in turn: what else the machine does, it does to both.
 fn compare_misses(on: &Server, off: &Server) {
-    let mut number = 0_u32;
-    let mut latency = |server: &Server, client: &mut Client| {
-        let call = |client: &mut Client, number: u32| {
-            client.ask_for(&server.endpoint(&format!("/v0/pipes/poll.json?first={number}")));
-            let began = Instant::now();
-            client.call();
-            began.elapsed().as_secs_f64() * 1_000.0
-        };
-        number += CALLS;
-        median((number..number + CALLS).map(|number| call(client, number)).collect())
+    let call = |server: &Server, client: &mut Client, number: u32| {
+        client.ask_for(&server.endpoint(&format!("/v0/pipes/poll.json?first={number}")));
+        let began = Instant::now();
+        client.call();
+        began.elapsed().as_secs_f64() * 1_000.0
     };
     let (mut ours, mut theirs) = (Client::connect(&on.endpoint(PATH)), Client::connect(&off.endpoint(PATH)));
-    let mut pairs = Vec::new();
-    for _ in 0..=super::rounds() {
-        pairs.push((latency(on, &mut ours), latency(off, &mut theirs)));
-    }
-    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().skip(1).unzip();
+    let mut pair = |number| (call(on, &mut ours, number), call(off, &mut theirs, number));
+    let calls = CALLS * u32::try_from(super::rounds()).unwrap();
+    // The first few find nothing prepared.
+    let pairs = (2..CALLS + calls).map(&mut pair).skip(CALLS as usize);
+    let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.unzip();
     let (ours, theirs) = (median(ours), median(theirs));
     let ratio = ours / theirs;
     println!(
