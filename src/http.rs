@@ -11,7 +11,7 @@ pub mod error;
 pub mod events_head;
 pub mod extract;
 mod failures;
-pub mod layers;
+pub mod frame;
 mod openapi;
 mod page;
 pub mod parameters;
@@ -104,9 +104,9 @@ impl RequestLimits {
 }
 
 /// The whole API as one service.
-pub fn service(rooms: Rooms) -> layers::Service {
+pub fn service(rooms: Rooms) -> frame::Service {
     let limits = rooms.limits;
-    layers::wrap(routes::router().with_state(rooms), limits)
+    frame::frame(routes::router().with_state(rooms), limits)
 }
 
 /// The routes before they are given their rooms.

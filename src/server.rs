@@ -9,7 +9,6 @@ mod places;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
-use crate::http::layers::Service;
+use crate::http::frame::Service;
 pub use places::{ConnectionMetrics, raise_file_limit};
 use places::{Place, Places};
 
@@ -153,9 +152,7 @@ struct Connection {
 impl Connection {
     async fn serve(self, service: Service) {
         let _ = self.stream.set_nodelay(true);
-        let service = Mutex::new(service);
-        let answer =
-            service_fn(move |request| service.lock().unwrap_or_else(PoisonError::into_inner).answer(request));
+        let answer = service_fn(move |request| Box::pin(service.answer(request)));
         let mut connection = self.builder.serve_connection(TokioIo::new(self.stream), answer);
         let mut stop = pin!(self.stop.cancelled());
         let mut is_stopping = false;

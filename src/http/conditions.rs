@@ -44,7 +44,6 @@ impl Conditions {
 
     /// True where the caller has this answer. Tags are compared weakly, as RFC 9110 13.1.2 says.
     fn knows(&self, tag: &str) -> bool {
-        let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
         let is_it = |known: &str| known == "*" || opaque(known) == opaque(tag);
         self.known.as_ref().is_some_and(|known| known.split(',').map(str::trim).any(is_it))
     }
@@ -66,6 +65,11 @@ impl Conditions {
         headers.extend(origin.map(|origin| (X_CACHE, origin)));
         response
     }
+}
+
+/// A tag without its mark of being weak.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 fn tagged(mut response: Response, tag: &str) -> Response {

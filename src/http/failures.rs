@@ -6,18 +6,17 @@
 //! that nothing is before there is something to say.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::Extension;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{BoxError, Extension};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tracing::Instrument;
 
-use super::layers::REQUEST_ID;
+use super::frame::REQUEST_ID;
 use super::privacy::{LoggedPath, Patterns};
 
 /// Goes with an answer whose failure is none of the caller's: what the log says of it.
@@ -33,7 +32,8 @@ pub(super) struct Name {
 }
 
 impl Name {
-    pub(super) fn of<B>(request: &Request<B>, id: Option<HeaderValue>, patterns: Patterns) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, patterns: Patterns) -> Self {
+        let id = request.headers().get(REQUEST_ID).cloned().or_else(fresh_id);
         Self { id, method: request.method().clone(), uri: request.uri().clone(), patterns }
     }
 
@@ -55,20 +55,16 @@ impl Name {
     }
 }
 
+/// An id for a request whose client has chosen none: a ULID, as Tinybird's are.
+fn fresh_id() -> Option<HeaderValue> {
+    HeaderValue::from_str(ulid::Ulid::new().array_to_str(&mut [0; ulid::ULID_LEN])).ok()
+}
+
 /// The answer that is on its way, with the name of its request; what fails of it is told to the log.
-pub(super) async fn told<R>(
-    response: impl Future<Output = Result<Response<R>, Infallible>>,
-    name: Name,
-) -> Response
-where
-    R: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
+pub(super) async fn told(response: impl Future<Output = Response>, name: Name) -> Response {
     let span = name.span();
     let response = AssertUnwindSafe(response).catch_unwind().instrument(span.clone()).await;
-    let mut response = match response {
-        Ok(Ok(response)) => response.map(Body::new),
-        Err(panic) => panicked(&*panic),
-    };
+    let mut response = response.unwrap_or_else(|panic| panicked(&*panic));
     tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
     if let Some(failure) = response.extensions().get::<Failure>() {
         name.tell(&failure.0, "request failed");
@@ -102,10 +98,9 @@ mod tests {
     use super::*;
 
     async fn answer(panic: &'static str) -> Response {
-        let handler = async move {
-            if panic.is_empty() { Ok(StatusCode::OK.into_response()) } else { panic!("{panic}") }
-        };
-        told(handler, Name::of(&Request::new(()), None, Patterns::default())).await
+        let handler =
+            async move { if panic.is_empty() { StatusCode::OK.into_response() } else { panic!("{panic}") } };
+        told(handler, Name::of(&Request::new(()), Patterns::default())).await
     }
 
     #[tokio::test]

@@ -64,7 +64,8 @@ pub(super) struct Settings(QueryPairs);
 
 /// Reads the parameters of an endpoint's call.
 pub(super) async fn read(query: QueryPairs, request: Request) -> Result<Given, ApiError> {
-    let sent = if request.method() == Method::POST { body::read(request).await? } else { Sent::nothing() };
+    let sent =
+        if request.method() == Method::POST { Box::pin(body::read(request)).await? } else { Sent::nothing() };
     Ok(Given::new(query, sent))
 }
 

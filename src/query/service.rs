@@ -108,19 +108,30 @@ impl Queries {
     /// Runs a call; returns once the first bytes of the answer are there.
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
         let begun = self.catalog.versions().begin();
-        let arguments = call.decided_arguments();
-        let key = self.call_key(&call, &arguments);
+        let key = self.call_key(&call, &call.decided_arguments());
         let known = key.as_ref().and_then(|key| self.cache.known(key));
         if let Some(kept) = known.as_ref().and_then(|known| self.cache.kept(known, call.freshness)) {
             return Ok(Answer::kept(call.format, kept));
         }
-        let (workspace, access) = (self.catalog.workspace(), access(&call));
+        let prepared = known.map(|known| known.prepared.clone());
+        // Boxed, so that what is kept costs nothing of it.
+        Box::pin(self.find(&call, prepared, (begun, key))).await
+    }
+
+    /// Answers a call whose answer is not at hand; what it came to before saves composing it again.
+    async fn find(
+        &self,
+        call: &Call,
+        prepared: Option<Prepared>,
+        (begun, key): (Sighting, Option<CallKey>),
+    ) -> Result<Answer, QueryError> {
+        let (workspace, access) = (self.catalog.workspace(), access(call));
         let own_text = call.sql.as_deref().unwrap_or_default();
         let audience = Audience { access: &access, own_text, database: &workspace.database };
-        let order = self.order(&call, begun, key);
-        let prepared = match known.map(|known| known.prepared.clone()) {
+        let order = self.order(call, begun, key);
+        let prepared = match prepared {
             Some(prepared) if prepared.holds_in(&workspace) => prepared,
-            _ => self.compose(&call, &arguments, &order, (&workspace, audience))?,
+            _ => self.compose(call, &call.decided_arguments(), &order, (&workspace, audience))?,
         };
         self.answer(prepared, order, audience).await
     }

@@ -21,6 +21,8 @@ use crate::query::{Call, Freshness, OutputFormat, Plan, PlanCall, QueryError};
 const PAGE: &str = "html";
 
 /// `GET|POST /v0/pipes/{name}.{format}?param=value…`
+///
+/// What few calls need is in boxes: the others would carry its room with them.
 pub(super) async fn run_endpoint(
     State(rooms): State<Rooms>,
     Path(file): Path<String>,
@@ -31,7 +33,7 @@ pub(super) async fn run_endpoint(
     let (name, extension) = file.rsplit_once('.').ok_or_else(|| RequestError::PipeUnknown(file.clone()))?;
     if extension == PAGE && request.method() != Method::POST {
         let permit = token.read_pipe(pipe_name(name)?)?;
-        return page(rooms, permit, request.headers()).await;
+        return Box::pin(page(rooms, permit, request.headers())).await;
     }
     let format = OutputFormat::from_extension(extension)
         .ok_or_else(|| RequestError::FormatUnknown { extension: extension.to_owned() })?;
@@ -41,11 +43,11 @@ pub(super) async fn run_endpoint(
     let given = parameters::read(query, request).await?;
     if given.settings.wants_plan()? {
         let call = PlanCall { permit, node: None, arguments: given.arguments };
-        return Ok(plan(&rooms.queries.plan(call).await?).into_response());
+        return Ok(plan(&Box::pin(rooms.queries.plan(call)).await?).into_response());
     }
     let call = call((permit, format), given, conditions.freshness)?;
     if let Some(audience) = audience {
-        return listen(rooms, audience, call).await;
+        return Box::pin(listen(rooms, audience, call)).await;
     }
     Ok(conditions.respond(rooms.queries.run(call).await?))
 }
