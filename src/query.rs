@@ -24,7 +24,7 @@ pub mod service;
 pub mod settings;
 
 pub use answer::{Answer, WholeAnswer};
-pub use cache::{Freshness, Origin};
+pub use cache::{Freshness, Origin, Packing};
 pub use call::{Aggregates, Call, Denormals, OutputSettings, ParquetTexts, PlanCall, SqlCall, WideIntegers};
 pub use error::QueryError;
 pub use format::OutputFormat;

@@ -1,12 +1,17 @@
-//! What a caller has already, and whether an answer that the server keeps will do: `If-None-Match`,
-//! `Cache-Control`; and the headers with which an answer says what it is.
+//! What a caller has already, whether an answer that the server keeps will do, and how it may be packed:
+//! `If-None-Match`, `Cache-Control`, `Accept-Encoding`; and the headers with which an answer says what
+//! it is.
 
+use axum::Extension;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::query::{Answer, Freshness};
+use super::frame::Finished;
+use crate::query::{Answer, Freshness, Packing, WholeAnswer};
 
 /// How a call came to its answer: `hit`, `miss` or `coalesced`.
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -22,6 +27,7 @@ pub(super) struct Conditions {
     pub(super) freshness: Freshness,
     /// `If-None-Match`, for requests that may be answered with 304.
     known: Option<String>,
+    packing: Option<Packing>,
 }
 
 impl Conditions {
@@ -39,7 +45,7 @@ impl Conditions {
         };
         let may_be_empty = matches!(*method, Method::GET | Method::HEAD);
         let known = text(IF_NONE_MATCH).filter(|_| may_be_empty).map(str::to_owned);
-        Self { freshness, known }
+        Self { freshness, known, packing: text(ACCEPT_ENCODING).and_then(packing) }
     }
 
     /// True where the caller has this answer. Tags are compared weakly, as RFC 9110 13.1.2 says.
@@ -50,7 +56,7 @@ impl Conditions {
 
     /// The answer as a response: nothing where the caller has it, with its length where all of it is
     /// here, else with a body that follows as the engine writes it.
-    pub(super) fn respond(&self, answer: Answer) -> Response {
+    pub(super) async fn respond(&self, answer: Answer) -> Response {
         let content_type = [(CONTENT_TYPE, answer.format.content_type())];
         let origin = answer.origin.map(|origin| HeaderValue::from_static(origin.as_str()));
         let mut response = match answer.whole() {
@@ -58,12 +64,43 @@ impl Conditions {
             Some(whole) if self.knows(whole.tag()) => {
                 tagged(StatusCode::NOT_MODIFIED.into_response(), whole.tag())
             }
-            Some(whole) => tagged((content_type, Body::from(whole.bytes())).into_response(), whole.tag()),
+            Some(whole) => tagged((content_type, self.body(&whole).await).into_response(), whole.tag()),
         };
         let headers = response.headers_mut();
         headers.reserve(ALL_HEADERS);
         headers.extend(origin.map(|origin| (X_CACHE, origin)));
         response
+    }
+
+    /// The bytes of an answer, packed where its caller takes that and it is worth it.
+    async fn body(&self, whole: &WholeAnswer) -> Response {
+        let Some(packing) = self.packing else { return Body::from(whole.bytes()).into_response() };
+        match whole.packed(packing).await {
+            Some(packed) => {
+                let coding = [(CONTENT_ENCODING, packing.as_str())];
+                (Extension(Finished), coding, Body::from(packed)).into_response()
+            }
+            None => (Extension(Finished), Body::from(whole.bytes())).into_response(),
+        }
+    }
+}
+
+/// The packing that a caller takes, `zstd` where both are as welcome; `None` leaves it to the frame
+/// around all answers, as what the caller says is unusual.
+fn packing(accepted: &str) -> Option<Packing> {
+    let items = || accepted.split(',').map(|item| item.split_once(';').unwrap_or((item, "q=1")));
+    let names = |coding: &str, name: &str| coding.trim().eq_ignore_ascii_case(name);
+    if items().any(|(coding, _)| names(coding, "identity") || names(coding, "*")) {
+        return None;
+    }
+    let weight = |packing: Packing| {
+        let (_, weight) = items().find(|(coding, _)| names(coding, packing.as_str()))?;
+        weight.trim().strip_prefix("q=")?.parse::<f32>().ok().filter(|weight| *weight > 0.0)
+    };
+    match (weight(Packing::Zstd), weight(Packing::Gzip)) {
+        (Some(zstd), Some(gzip)) if gzip > zstd => Some(Packing::Gzip),
+        (Some(_), _) => Some(Packing::Zstd),
+        (None, gzip) => gzip.map(|_| Packing::Gzip),
     }
 }
 
@@ -94,6 +131,25 @@ mod tests {
         assert_eq!(freshness("no-store, no-cache"), Freshness::Unkept);
         for other in ["max-age=0", "", "no-cached", "private=\"no-cache"] {
             assert_eq!(freshness(other), Freshness::Kept, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_packing_is_what_the_caller_likes_best() {
+        for (accepted, expected) in [
+            ("gzip", Some(Packing::Gzip)),
+            ("gzip, deflate, br, zstd", Some(Packing::Zstd)),
+            ("GZip;q=0.9,zstd;q=0.8", Some(Packing::Gzip)),
+            ("zstd;q=0, gzip;q=0.1", Some(Packing::Gzip)),
+            ("zstd; q=0.5", Some(Packing::Zstd)),
+            ("gzip;q=0", None),
+            ("gzip;q=much", None),
+            ("br", None),
+            ("*", None),
+            ("gzip;q=0.5, identity", None),
+            ("", None),
+        ] {
+            assert_eq!(packing(accepted), expected, "{accepted}");
         }
     }
 

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
+};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use tower::{Layer, Service as _, service_fn};
 use tower_http::compression::Compression;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, Cors, CorsLayer};
 use tower_http::limit::RequestBodyLimit;
 use tower_http::normalize_path::NormalizePath;
@@ -73,8 +76,9 @@ impl Frame {
             return self.preflight.clone().call(request).await;
         }
         let mut response = if request.headers().contains_key(header::ACCEPT_ENCODING) {
-            let mut plain = Compression::new(service_fn(|request| self.plain(request)));
-            plain.call(request).await?.map(Body::new)
+            let plain = Compression::new(service_fn(|request| self.plain(request)));
+            let worth_packing = DefaultPredicate::new().and(is_unfinished);
+            plain.compress_when(worth_packing).call(request).await?.map(Body::new)
         } else {
             self.plain(request).await?
         };
@@ -114,6 +118,14 @@ impl Frame {
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     }
+}
+
+/// Goes with a body that is sent as it is: it is packed, or packing it was not worth it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finished;
+
+fn is_unfinished(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<Finished>().is_none()
 }
 
 /// What a browser is told that asks before it calls. Every origin may call: the right to do anything comes

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::OutputFormat;
 use super::admission::Running;
-use super::cache::{Kept, Origin};
+use super::cache::{Kept, Origin, Packing};
 use crate::catalog::Sighting;
 use crate::engine::{EngineError, Rows};
 
@@ -44,6 +44,11 @@ impl WholeAnswer {
     /// Its bytes.
     pub fn bytes(&self) -> Bytes {
         self.0.bytes.clone()
+    }
+
+    /// Its bytes packed, once for all callers; `None` where that is not worth it.
+    pub async fn packed(&self, packing: Packing) -> Option<Bytes> {
+        self.0.packed(packing).await
     }
 
     /// A name for what it says, as `ETag` writes it.

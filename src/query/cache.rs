@@ -14,6 +14,7 @@ mod flights;
 mod kept;
 mod key;
 mod merges;
+mod packed;
 
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
@@ -34,6 +35,7 @@ use flights::{Boarding, Flights, Work};
 pub(super) use kept::Kept;
 pub(super) use key::{CallKey, Question};
 pub(super) use merges::follow_merges;
+pub use packed::Packing;
 
 /// How long an answer is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +238,7 @@ struct InBytes;
 
 impl Weighter<Question, Arc<Kept>> for InBytes {
     fn weight(&self, question: &Question, kept: &Arc<Kept>) -> u64 {
-        weight(question.bytes() + kept.bytes.len())
+        weight(question.bytes() + kept.most_bytes())
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn run_endpoint(
     if let Some(audience) = audience {
         return Box::pin(listen(rooms, audience, call)).await;
     }
-    Ok(conditions.respond(rooms.queries.run(call).await?))
+    Ok(conditions.respond(rooms.queries.run(call).await?).await)
 }
 
 fn call(

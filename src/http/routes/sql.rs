@@ -31,7 +31,7 @@ pub(super) async fn run_sql(
     let output = given.settings.output()?;
     let freshness = conditions.freshness;
     let call = SqlCall { permit, sql, subject, output, arguments: given.arguments, freshness };
-    Ok(conditions.respond(rooms.queries.run_sql(call).await?))
+    Ok(conditions.respond(rooms.queries.run_sql(call).await?).await)
 }
 
 /// SQL that is looked at and not run, within the limit of its length.

@@ -8,6 +8,7 @@ use foldhash::quality::FixedState;
 use std::hash::BuildHasher;
 
 use super::Lifetime;
+use super::packed::{PackedForms, Packing};
 use crate::catalog::Sighting;
 
 /// The bytes of an answer, and what tells whether they still hold.
@@ -16,6 +17,7 @@ pub(in crate::query) struct Kept {
     pub(in crate::query) bytes: Bytes,
     /// `W/"…"`: weak, because the time that a query took is not part of what it says.
     pub(in crate::query) tag: String,
+    packed: PackedForms,
     sighting: Sighting,
     until: Option<Instant>,
 }
@@ -28,7 +30,17 @@ impl Kept {
             Lifetime::AtMost(time) => Instant::now().checked_add(time),
         };
         let tag = tag(&bytes);
-        Self { bytes, tag, sighting, until }
+        Self { bytes, tag, packed: PackedForms::default(), sighting, until }
+    }
+
+    /// Its bytes packed; `None` where that is not worth it.
+    pub(in crate::query) async fn packed(&self, packing: Packing) -> Option<Bytes> {
+        self.packed.of(&self.bytes, packing).await
+    }
+
+    /// What its bytes take with all their packed forms, at most.
+    pub(super) fn most_bytes(&self) -> usize {
+        2 * self.bytes.len()
     }
 
     /// The tables that it was made of, as they were.

@@ -1,5 +1,6 @@
 //! Kept answers: found where nothing has changed, and never older than what anybody was told of.
 
+use std::io::Read;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -85,6 +86,40 @@ async fn the_same_call_is_answered_once_by_the_engine() {
     }
     assert_eq!(value(&admin, "roost_query_answers_total{origin=\"hit\"}").await.as_deref(), Some("1"));
     assert_eq!(value(&admin, "roost_query_answers_total{origin=\"miss\"}").await.as_deref(), Some("3"));
+}
+
+/// The bytes of an answer to a caller who takes packed ones, and how they are packed.
+async fn packed(client: &ApiClient, path: &str, accepted: &str) -> (reqwest::header::HeaderMap, Vec<u8>) {
+    let request = client.request(Method::GET, path).header("accept-encoding", accepted);
+    let response = request.send().await.unwrap();
+    (response.headers().clone(), response.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_kept_packed_too() {
+    let app = TestApp::start(&project()).await;
+    let admin = app.admin();
+    let path = "/v0/pipes/large.json?q=SELECT%20number%20FROM%20_%20LIMIT%201000";
+    let plain = admin.get(path).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    for (accepted, coding) in
+        [("gzip, deflate, br, zstd", "zstd"), ("gzip", "gzip"), ("gzip;q=0.5, *;q=0", "gzip")]
+    {
+        let (headers, bytes) = packed(&admin, path, accepted).await;
+        assert_eq!([&headers["content-encoding"], &headers["x-cache"]], [coding, "hit"], "{accepted}");
+        assert_eq!([&headers["vary"], &headers["etag"]], ["accept-encoding", plain.header("etag")]);
+        let mut unpacked = String::new();
+        match coding {
+            "gzip" => flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut unpacked).unwrap(),
+            _ => zstd::Decoder::new(&bytes[..]).unwrap().read_to_string(&mut unpacked).unwrap(),
+        };
+        assert_eq!(unpacked, plain.text);
+    }
+    let (headers, _) = packed(&admin, path, "gzip").await;
+    assert!(headers.contains_key("content-length"), "it was packed before: {headers:?}");
+    // What packing hardly shortens goes as it is.
+    let (headers, bytes) = packed(&admin, "/v0/pipes/count_hits.ndjson", "gzip").await;
+    assert_eq!((headers.get("content-encoding"), bytes.as_slice()), (None, &b"{\"n\":0}\n"[..]));
 }
 
 #[tokio::test]
