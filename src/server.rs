@@ -4,15 +4,18 @@
 //! flood of connections waits, one address leaves places to others, an answer reaches a client that is still sending, and a stop finishes
 //! what was begun inside its grace.
 
+mod alarm;
 mod places;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::http::frame::Service;
+use alarm::Alarm;
 pub use places::{ConnectionMetrics, raise_file_limit};
 use places::{Place, Places};
 
@@ -137,7 +141,7 @@ fn refuse(stream: &TcpStream) {
 /// HTTP/1.1 only: without TLS no client asks for more, and its limits are the ones set here.
 fn connection_builder(header_timeout: Duration) -> hyper::server::conn::http1::Builder {
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder.header_read_timeout(header_timeout);
     builder
 }
 
@@ -150,15 +154,17 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, service: Service) {
+    async fn serve(mut self, service: Service) {
         let _ = self.stream.set_nodelay(true);
         let answer = service_fn(move |request| Box::pin(service.answer(request)));
-        let mut connection = self.builder.serve_connection(TokioIo::new(self.stream), answer);
-        let mut stop = pin!(self.stop.cancelled());
+        let mut connection =
+            self.builder.timer(Alarm::new()).serve_connection(TokioIo::new(self.stream), answer);
+        // Looked at where it has happened only: asking each time would lock what all connections share.
+        let mut stop: FuturesUnordered<_> = std::iter::once(self.stop.cancelled()).collect();
         let mut is_stopping = false;
         // Polled by hand: only so does the connection leave its socket open at its end.
         let ended = std::future::poll_fn(|context| {
-            if !is_stopping && stop.as_mut().poll(context).is_ready() {
+            if !is_stopping && stop.poll_next_unpin(context).is_ready() {
                 is_stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
