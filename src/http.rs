@@ -15,6 +15,7 @@ pub mod frame;
 mod openapi;
 mod page;
 pub mod parameters;
+mod polls;
 mod privacy;
 pub mod routes;
 mod token_request;
@@ -105,8 +106,7 @@ impl RequestLimits {
 
 /// The whole API as one service.
 pub fn service(rooms: Rooms) -> frame::Service {
-    let limits = rooms.limits;
-    frame::frame(routes::router().with_state(rooms), limits)
+    frame::frame(routes::router().with_state(rooms.clone()), rooms)
 }
 
 /// The routes before they are given their rooms.

@@ -100,7 +100,7 @@ impl Client {
                 continue;
             };
             self.stream.consume(end + 4 - before);
-            return head(std::str::from_utf8(&self.head[..end]).unwrap());
+            return head(&self.head[..end]);
         }
     }
 
@@ -153,16 +153,13 @@ impl Client {
     }
 }
 
-/// What a head says of its answer: see [`Client::read_head`].
-fn head(text: &str) -> (u16, Option<u64>, bool) {
-    let (status, headers) = text.split_once("\r\n").unwrap_or((text, ""));
-    let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-    let (mut length, mut is_over) = (None, false);
-    for (name, value) in headers.split("\r\n").filter_map(|line| line.split_once(": ")) {
-        if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.parse().unwrap());
-        }
-        is_over |= name.eq_ignore_ascii_case("connection") && value == "close";
-    }
-    (status, length, is_over)
+/// What a head says of its answer: see [`Client::read_head`]. Those who are asked write names in small
+/// letters.
+fn head(text: &[u8]) -> (u16, Option<u64>, bool) {
+    let number = |digits: &[u8]| std::str::from_utf8(digits).unwrap().parse::<u64>().unwrap();
+    let behind = |name: &[u8]| memchr::memmem::find(text, name).map(|place| &text[place + name.len()..]);
+    let status = number(&text["HTTP/1.1 ".len()..][..3]);
+    let length =
+        behind(b"\r\ncontent-length: ").map(|rest| number(rest.split(|byte| *byte == b'\r').next().unwrap()));
+    (u16::try_from(status).unwrap(), length, behind(b"\r\nconnection: close").is_some())
 }

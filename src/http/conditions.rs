@@ -26,7 +26,7 @@ const ALL_HEADERS: usize = 12;
 pub(super) struct Conditions {
     pub(super) freshness: Freshness,
     /// `If-None-Match`, for requests that may be answered with 304.
-    known: Option<String>,
+    known: Option<HeaderValue>,
     packing: Option<Packing>,
 }
 
@@ -44,30 +44,37 @@ impl Conditions {
             (false, false) => Freshness::Kept,
         };
         let may_be_empty = matches!(*method, Method::GET | Method::HEAD);
-        let known = text(IF_NONE_MATCH).filter(|_| may_be_empty).map(str::to_owned);
+        let known = headers.get(IF_NONE_MATCH).filter(|_| may_be_empty).cloned();
         Self { freshness, known, packing: text(ACCEPT_ENCODING).and_then(packing) }
     }
 
     /// True where the caller has this answer. Tags are compared weakly, as RFC 9110 13.1.2 says.
     fn knows(&self, tag: &str) -> bool {
         let is_it = |known: &str| known == "*" || opaque(known) == opaque(tag);
-        self.known.as_ref().is_some_and(|known| known.split(',').map(str::trim).any(is_it))
+        let known = self.known.as_ref().and_then(|known| known.to_str().ok());
+        known.is_some_and(|known| known.split(',').map(str::trim).any(is_it))
     }
 
     /// The answer as a response: nothing where the caller has it, with its length where all of it is
     /// here, else with a body that follows as the engine writes it.
     pub(super) async fn respond(&self, answer: Answer) -> Response {
-        let content_type = [(CONTENT_TYPE, answer.format.content_type())];
+        let (content_type, whole) = (answer.format.content_type(), answer.whole());
         let origin = answer.origin.map(|origin| HeaderValue::from_static(origin.as_str()));
-        let mut response = match answer.whole() {
-            None => (content_type, Body::from_stream(answer.into_stream())).into_response(),
-            Some(whole) if self.knows(whole.tag()) => {
-                tagged(StatusCode::NOT_MODIFIED.into_response(), whole.tag())
-            }
-            Some(whole) => tagged((content_type, self.body(&whole).await).into_response(), whole.tag()),
+        let mut response = match &whole {
+            None => Body::from_stream(answer.into_stream()).into_response(),
+            Some(whole) if self.knows(whole.tag()) => StatusCode::NOT_MODIFIED.into_response(),
+            Some(whole) => self.body(whole).await,
         };
+        let is_empty = response.status() == StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         headers.reserve(ALL_HEADERS);
+        if !is_empty {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(tag) = whole.and_then(|whole| HeaderValue::from_str(whole.tag()).ok()) {
+            headers.insert(ETAG, tag);
+            headers.insert(CACHE_CONTROL, PRIVATE);
+        }
         headers.extend(origin.map(|origin| (X_CACHE, origin)));
         response
     }
@@ -107,12 +114,6 @@ fn packing(accepted: &str) -> Option<Packing> {
 /// A tag without its mark of being weak.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
-}
-
-fn tagged(mut response: Response, tag: &str) -> Response {
-    let tag = HeaderValue::from_str(tag).ok().map(|tag| (ETAG, tag));
-    response.headers_mut().extend(tag.into_iter().chain([(CACHE_CONTROL, PRIVATE)]));
-    response
 }
 
 #[cfg(test)]

@@ -1,28 +1,31 @@
 //! What happens to every request before and after its handler.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
 };
 use axum::response::{IntoResponse, Response};
+use futures_util::poll;
+use http_body_util::Limited;
 use hyper::body::Incoming;
 use tower::{Layer, Service as _, service_fn};
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, Cors, CorsLayer};
-use tower_http::limit::RequestBodyLimit;
 use tower_http::normalize_path::NormalizePath;
 
 use super::error::RequestError;
 use super::extract::QueryPairs;
 use super::failures::{self, Name};
-use super::privacy::{Patterns, Privacy};
+use super::privacy::Privacy;
 use super::unread::{self, Watched};
-use super::{ApiError, RequestLimits, routes};
+use super::{ApiError, Rooms, polls};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -46,39 +49,39 @@ impl Service {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
         let frame = Arc::clone(&self.0);
-        let answer = service_fn(move |request| Arc::clone(&frame).answer(request));
-        NormalizePath::trim_trailing_slash(answer).call(request)
+        async move {
+            let answer = service_fn(|request| frame.answer(request));
+            NormalizePath::trim_trailing_slash(answer).call(request).await
+        }
     }
 }
 
 /// Puts the frame around the routes.
-pub(super) fn frame(router: Router, limits: RequestLimits) -> Service {
-    let patterns = routes::declared().iter().map(|declared| declared.path).collect();
+pub(super) fn frame(router: Router, rooms: Rooms) -> Service {
     let preflight = cors().layer(router.clone());
-    let router = RequestBodyLimit::new(router, limits.body_bytes.saturating_mul(2));
-    Service(Arc::new(Frame { router, preflight, patterns, limits }))
+    Service(Arc::new(Frame { router, preflight, rooms }))
 }
 
 /// The routes, and what holds for every answer of them.
 ///
 /// It is one function after the other and no stack of layers: a kept answer costs less than the stack.
 struct Frame {
-    router: RequestBodyLimit<Router>,
+    router: Router,
     preflight: Cors<Router>,
-    patterns: Patterns,
-    limits: RequestLimits,
+    rooms: Rooms,
 }
 
 impl Frame {
     /// The answer as it goes out: packed where its client takes that, and for scripts of every origin.
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
         if request.method() == Method::OPTIONS {
             return self.preflight.clone().call(request).await;
         }
         let mut response = if request.headers().contains_key(header::ACCEPT_ENCODING) {
             let plain = Compression::new(service_fn(|request| self.plain(request)));
             let worth_packing = DefaultPredicate::new().and(is_unfinished);
-            plain.compress_when(worth_packing).call(request).await?.map(Body::new)
+            // In a box: a caller who takes nothing packed would carry its room, too.
+            Box::pin(plain.compress_when(worth_packing).call(request)).await?.map(Body::new)
         } else {
             self.plain(request).await?
         };
@@ -91,13 +94,12 @@ impl Frame {
 
     /// The answer itself. It names its request, an error has a body, its headers say what caches and
     /// the connection may do with it, and what failed is told to the log.
-    async fn plain(&self, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn plain(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let query = QueryPairs::parse(request.uri().query().unwrap_or_default());
         let privacy = Privacy::of(request.uri().path(), &query);
-        request.extensions_mut().insert(query);
-        let name = Name::of(&request, Arc::clone(&self.patterns));
+        let name = Name::of(&request);
         let (request, reading) = unread::watch(request);
-        let mut response = failures::told(self.limited(request), name).await;
+        let mut response = failures::told(pin!(self.limited(request, query)), name).await;
         give_json_error(&mut response);
         let headers = response.headers_mut();
         privacy.mark(headers);
@@ -106,15 +108,29 @@ impl Frame {
     }
 
     /// What the routes answer, within the limits of requests.
-    async fn limited(&self, request: Request<Watched<Incoming>>) -> Response {
+    async fn limited(&self, mut request: Request<Watched<Incoming>>, query: QueryPairs) -> Response {
+        let limits = self.rooms.limits;
         let length = request.uri().path_and_query().map_or(0, |url| url.as_str().len());
-        let limit = self.limits.url_bytes;
+        let limit = limits.url_bytes;
         if length > limit {
             return ApiError::from(RequestError::UrlTooLong { length, limit }).into_response();
         }
-        let answer = self.router.clone().call(request);
-        match tokio::time::timeout(self.limits.request_timeout, answer).await {
-            Ok(Ok(response)) => response.map(Body::new),
+        let body_limit = limits.body_bytes.saturating_mul(2);
+        if request.body().size_hint().lower() > body_limit as u64 {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        }
+        if let Some(response) = polls::recall(&self.rooms, &mut request, &query).await {
+            return response;
+        }
+        request.extensions_mut().insert(query);
+        let request = request.map(|body| Limited::new(body, body_limit));
+        let mut answer = pin!(self.router.clone().call(request));
+        // Many are there at once, and need no clock.
+        if let Poll::Ready(Ok(response)) = poll!(answer.as_mut()) {
+            return response;
+        }
+        match tokio::time::timeout(limits.request_timeout, answer).await {
+            Ok(Ok(response)) => response,
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     }

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::OutputFormat;
 use super::admission::Running;
-use super::cache::{Kept, Origin, Packing};
+use super::cache::{Kept, Known, Origin, Packing};
 use crate::catalog::Sighting;
 use crate::engine::{EngineError, Rows};
 
@@ -18,6 +18,8 @@ pub struct Answer {
     /// How the call came to it; `None` where answers are not kept.
     pub origin: Option<Origin>,
     pub(super) content: Content,
+    /// The call, where its answer was found by it.
+    pub(super) known: Option<Arc<Known>>,
 }
 
 /// Why an answer has no end. The engine's text is left out, which may quote values and row filters.
@@ -74,7 +76,7 @@ pub(super) enum Content {
 impl Answer {
     /// One that was there.
     pub(super) fn kept(format: OutputFormat, kept: Arc<Kept>) -> Self {
-        Self { format, origin: Some(Origin::Hit), content: Content::Whole(kept) }
+        Self { format, origin: Some(Origin::Hit), content: Content::Whole(kept), known: None }
     }
 
     /// The answer, where all of it is here.

@@ -6,10 +6,12 @@
 //! been told of when the call came; no key leaves out what an answer depends on, the caller's rights
 //! among it; what is kept stays within the bytes of the settings.  May use: `catalog`, `engine`.
 //!
-//! There are two keys. A `CallKey` is what a caller sent: a hit on it renders no template, and where the
-//! answer does not hold any more, what is to be asked still does. A
-//! `Question` is what would go to the engine: calls that are written differently meet there.
+//! There are three keys. A `Question` is what would go to the engine: calls that are written differently
+//! meet there. A `CallKey` is what a caller sent: a hit on it renders no template, and where the
+//! answer does not hold any more, what is to be asked still does. An `AddressKey` is the same to the
+//! letter: a hit on it reads no parameter, either.
 
+mod address;
 mod flights;
 mod kept;
 mod key;
@@ -23,17 +25,19 @@ use std::time::{Duration, Instant};
 use quick_cache::sync::DefaultLifecycle;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
+use super::OutputFormat;
 use super::answer::Content;
 use super::ask::{Asker, Failure, Landing};
 use super::lengths::Likeness;
 use super::metrics::QueryMetrics;
 use super::prepared::Prepared;
-use crate::auth::Holder;
+use crate::auth::{Holder, Token};
 use crate::catalog::Sighting;
+use address::{Address, AddressKey, Asked};
 use flights::{Boarding, Flights, Work};
 
 pub(super) use kept::Kept;
-pub(super) use key::{CallKey, Question};
+pub(super) use key::{CallKey, Question, Sent};
 pub(super) use merges::follow_merges;
 pub use packed::Packing;
 
@@ -121,23 +125,26 @@ pub(super) struct Known {
 pub(super) struct Cache {
     answers: Arc<Store<Question, Arc<Kept>>>,
     calls: Store<CallKey, Arc<Known>>,
+    addresses: Store<AddressKey, Asked>,
     flights: Arc<Flights>,
     metrics: QueryMetrics,
 }
 
 impl Cache {
-    /// Keeps so many bytes: three quarters for answers with their questions, one for what callers sent.
+    /// Keeps so many bytes: three quarters for answers with their questions, one for what callers sent, a
+    /// quarter of it by the letter.
     pub(super) fn new(bytes: u64, metrics: QueryMetrics) -> Self {
         Self {
             answers: Arc::new(store(bytes / 4 * 3)),
-            calls: store(bytes / 4),
+            calls: store(bytes / 16 * 3),
+            addresses: store(bytes / 16),
             flights: Arc::default(),
             metrics,
         }
     }
 
     /// What is known of a call that was answered before.
-    pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Known>> {
+    pub(super) fn known(&self, call: &Sent<'_>) -> Option<Arc<Known>> {
         self.calls.get(call)
     }
 
@@ -147,6 +154,25 @@ impl Cache {
         let kept = Some(kept).filter(|kept| kept.is_current(Instant::now()))?;
         self.metrics.count(Origin::Hit);
         Some(kept)
+    }
+
+    /// The answer to a call with this address, where it came before with the same token and the answer
+    /// still holds; and how it is written.
+    pub(super) fn at(&self, address: &str, token: &Arc<Token>) -> Option<(OutputFormat, Arc<Kept>)> {
+        let asked = self.addresses.get(&Address { address, token })?;
+        let kept = self.kept(&*asked.known.upgrade()?, Freshness::Kept)?;
+        Some((asked.format, kept))
+    }
+
+    /// Remembers the address of a call that was answered in this format.
+    pub(super) fn note(
+        &self,
+        (address, token): (&str, &Arc<Token>),
+        format: OutputFormat,
+        known: &Arc<Known>,
+    ) {
+        let asked = Asked { format, known: Arc::downgrade(known) };
+        self.addresses.insert(Address { address, token }.to_key(), asked);
     }
 
     /// Finds the answer, or gets it.
@@ -215,7 +241,7 @@ impl Cache {
     /// Notes how much is kept now.
     pub(super) fn observe(&self) {
         let answers = u64::try_from(self.answers.len()).unwrap_or(u64::MAX);
-        self.metrics.observe(answers, self.answers.weight() + self.calls.weight());
+        self.metrics.observe(answers, self.answers.weight() + self.calls.weight() + self.addresses.weight());
     }
 
     /// True where nothing is kept.
@@ -246,6 +272,12 @@ impl Weighter<CallKey, Arc<Known>> for InBytes {
     fn weight(&self, call: &CallKey, known: &Arc<Known>) -> u64 {
         // The question, too: the answer that shares it may be gone before.
         weight(call.bytes() + known.prepared.question.bytes())
+    }
+}
+
+impl Weighter<AddressKey, Asked> for InBytes {
+    fn weight(&self, address: &AddressKey, _: &Asked) -> u64 {
+        weight(address.bytes())
     }
 }
 

@@ -17,7 +17,7 @@ struct ByOrigin {
 /// Counts since the start, and how much is kept.
 #[derive(Debug, Clone, Default)]
 pub struct QueryMetrics {
-    answers: Family<ByOrigin, Counter>,
+    answers: Answers,
     kept: Gauge,
     bytes: Gauge,
     listeners: Gauge,
@@ -26,12 +26,30 @@ pub struct QueryMetrics {
     waiting: Gauge,
 }
 
+/// Calls by how they came to their answers. The three are at hand, as looking for one takes a lock.
+#[derive(Debug, Clone)]
+struct Answers {
+    all: Family<ByOrigin, Counter>,
+    hits: Counter,
+    misses: Counter,
+    coalesced: Counter,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let all = Family::<ByOrigin, Counter>::default();
+        let [hits, misses, coalesced] = [Origin::Hit, Origin::Miss, Origin::Coalesced]
+            .map(|origin| all.get_or_create(&ByOrigin { origin: origin.as_str() }).clone());
+        Self { all, hits, misses, coalesced }
+    }
+}
+
 impl QueryMetrics {
     /// Shows the numbers under their names.
     pub fn register(&self, registry: &mut Registry) {
         let Self { answers, kept, bytes, listeners, asked_again, running, waiting } = self;
         let help = "Calls that were answered from kept answers, by the engine, or with what the engine gave another caller";
-        registry.register("query_answers", help, answers.clone());
+        registry.register("query_answers", help, answers.all.clone());
         registry.register("query_cache_answers", "Answers that are kept", kept.clone());
         registry.register("query_running", "Queries that run", running.clone());
         registry.register("query_waiting", "Queries that wait for a place", waiting.clone());
@@ -42,8 +60,12 @@ impl QueryMetrics {
     }
 
     pub(super) fn count(&self, origin: Origin) {
-        let origin = ByOrigin { origin: origin.as_str() };
-        self.answers.get_or_create(&origin).inc();
+        let counter = match origin {
+            Origin::Hit => &self.answers.hits,
+            Origin::Miss => &self.answers.misses,
+            Origin::Coalesced => &self.answers.coalesced,
+        };
+        counter.inc();
     }
 
     pub(super) fn asked_again(&self) {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Gate;
 use super::answer::Answer;
 use super::ask::Asker;
-use super::cache::{Cache, CallKey, Freshness, Lifetime, Wanted, follow_merges};
+use super::cache::{Cache, CallKey, Freshness, Lifetime, Sent, Wanted, follow_merges};
 use super::call::{Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
@@ -19,7 +19,7 @@ use super::live::Listeners;
 use super::metrics::QueryMetrics;
 use super::prepared::Prepared;
 use super::settings::Limits;
-use crate::auth::Holder;
+use crate::auth::{Holder, Token};
 use crate::catalog::compose::Kind;
 use crate::catalog::{
     Access, Caller, Catalog, ComposedText, OwnText, Pipe, ResourceName, Sighting, Workspace,
@@ -105,17 +105,30 @@ impl Queries {
         self.catalog.versions().changes()
     }
 
+    /// The kept answer to a call that came before, to the letter of its address and with this token.
+    pub fn recall(&self, address: &str, token: &Arc<Token>) -> Option<Answer> {
+        self.cache.at(address, token).map(|(format, kept)| Answer::kept(format, kept))
+    }
+
+    /// Remembers what a call was whose answer was kept: nothing but its address and its token decided it.
+    pub fn remember(&self, address: &str, token: &Arc<Token>, answer: &Answer) {
+        if let Some(known) = &answer.known {
+            self.cache.note((address, token), answer.format, known);
+        }
+    }
+
     /// Runs a call; returns once the first bytes of the answer are there.
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
-        let begun = self.catalog.versions().begin();
-        let key = self.call_key(&call, &call.decided_arguments());
-        let known = key.as_ref().and_then(|key| self.cache.known(key));
+        let arguments = call.decided_arguments();
+        let keeping = self.keeping_of(Some(call.permit.pipe()));
+        let sent = (keeping == Keeping::On).then(|| Sent::new(&call, &arguments));
+        let known = sent.as_ref().and_then(|sent| self.cache.known(sent));
         if let Some(kept) = known.as_ref().and_then(|known| self.cache.kept(known, call.freshness)) {
-            return Ok(Answer::kept(call.format, kept));
+            return Ok(Answer { known, ..Answer::kept(call.format, kept) });
         }
         let prepared = known.map(|known| known.prepared.clone());
         // Boxed, so that what is kept costs nothing of it.
-        Box::pin(self.find(&call, prepared, (begun, key))).await
+        Box::pin(self.find(&call, prepared, sent.map(|sent| sent.to_key()))).await
     }
 
     /// Answers a call whose answer is not at hand; what it came to before saves composing it again.
@@ -123,8 +136,9 @@ impl Queries {
         &self,
         call: &Call,
         prepared: Option<Prepared>,
-        (begun, key): (Sighting, Option<CallKey>),
+        key: Option<CallKey>,
     ) -> Result<Answer, QueryError> {
+        let begun = self.catalog.versions().begin();
         let (workspace, access) = (self.catalog.workspace(), access(call));
         let own_text = call.sql.as_deref().unwrap_or_default();
         let audience = Audience { access: &access, own_text, database: &workspace.database };
@@ -170,12 +184,6 @@ impl Queries {
             holder: call.permit.holder().clone(),
             call: key,
         }
-    }
-
-    /// The key of a call whose answer may be kept.
-    fn call_key(&self, call: &Call, arguments: &Arguments) -> Option<CallKey> {
-        let keeping = self.keeping_of(Some(call.permit.pipe()));
-        (keeping == Keeping::On).then(|| CallKey::new(call, arguments))
     }
 
     /// Whether answers about this pipe are kept.
@@ -247,7 +255,8 @@ impl Queries {
         let (format, wanted) = (order.format, self.wanted(prepared, order));
         let (content, origin) = self.cache.answer(wanted, &self.asker).await;
         let content = content.map_err(|failure| failure.told(audience))?;
-        Ok(Answer { format, origin: (self.keeping == Keeping::On).then_some(origin), content })
+        let origin = (self.keeping == Keeping::On).then_some(origin);
+        Ok(Answer { format, origin, content, known: None })
     }
 
     fn wanted(&self, prepared: Prepared, order: Order) -> Wanted {

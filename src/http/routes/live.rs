@@ -39,7 +39,7 @@ impl Audience {
     }
 }
 
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn accepts_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
     let mut kinds = accepted.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
     kinds.any(|kind| kind.eq_ignore_ascii_case("text/event-stream"))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ pub(super) async fn run_endpoint(
     let permit = token.read_pipe(pipe_name(name)?)?;
     let conditions = Conditions::of(request.method(), request.headers());
     let audience = Audience::of(&request, &query);
+    // A body would be a part of it.
+    let address = (*request.method() == Method::GET).then(|| request.uri().clone());
     let given = parameters::read(query, request).await?;
     if given.settings.wants_plan()? {
         let call = PlanCall { permit, node: None, arguments: given.arguments };
@@ -49,7 +51,11 @@ pub(super) async fn run_endpoint(
     if let Some(audience) = audience {
         return Box::pin(listen(rooms, audience, call)).await;
     }
-    Ok(conditions.respond(rooms.queries.run(call).await?).await)
+    let answer = rooms.queries.run(call).await?;
+    if let Some(address) = address.as_ref().and_then(Uri::path_and_query) {
+        rooms.queries.remember(address.as_str(), &token, &answer);
+    }
+    Ok(conditions.respond(answer).await)
 }
 
 fn call(

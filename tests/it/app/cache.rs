@@ -123,6 +123,54 @@ async fn a_kept_answer_is_kept_packed_too() {
 }
 
 #[tokio::test]
+async fn a_call_that_comes_again_to_the_letter_is_no_other_than_the_first() {
+    let app = TestApp::start(&project()).await;
+    let admin = app.admin();
+    let made = admin.post("/v0/tokens?name=reader&scope=PIPES:READ:of_page", "").await;
+    let reader = app.anonymous().with_token(made.json()["token"].as_str().unwrap());
+    let path = "/v0/pipes/of_page.ndjson?page=/";
+    let get =
+        async |name: &str, value: &str| send(reader.request(Method::GET, path).header(name, value)).await;
+    let ask = async || {
+        let reply = get("accept", "*/*").await;
+        (reply.text.clone(), reply.header("x-cache").to_owned())
+    };
+    let answer = |text: &str, origin: &str| (text.to_owned(), origin.to_owned());
+    // The third is answered by its address.
+    for origin in ["miss", "hit", "hit", "hit"] {
+        assert_eq!(ask().await, answer("{\"n\":0}\n", origin));
+    }
+    admin.append("hits", "{\"id\":1,\"page\":\"/\"}\n{\"id\":2,\"page\":\"/x\"}\n").await;
+    for origin in ["miss", "hit", "hit"] {
+        assert_eq!(ask().await, answer("{\"n\":1}\n", origin), "what came in between shows");
+    }
+    // What is asked in other ways is asked as ever.
+    let tag = get("accept", "*/*").await.header("etag").to_owned();
+    assert_eq!(get("if-none-match", &tag).await.status, 304);
+    let post = reader.request(Method::POST, path).json(&json!({ "page": "/y" }));
+    assert_eq!(send(post).await.text, "{\"n\":0}\n");
+    get("accept", "text/event-stream").await.error(406);
+    assert_eq!(get("cache-control", "no-cache").await.header("x-cache"), "miss");
+    let own = admin.get(path).await;
+    assert_eq!((own.text.as_str(), own.header("x-cache")), ("{\"n\":1}\n", "hit"));
+    // The address alone is worth nothing.
+    app.anonymous().get(path).await.error(403);
+    let removed = send(admin.request(Method::DELETE, "/v0/tokens/reader")).await;
+    assert!(removed.status.is_success(), "{}", removed.text);
+    get("accept", "*/*").await.error(403);
+}
+
+#[tokio::test]
+async fn a_call_that_comes_again_counts_once_for_its_token() {
+    let app = Home::with_settings("tokens.requests_per_second = 3").start(&project()).await;
+    // As many as may come at once.
+    for origin in ["miss", "hit", "hit"] {
+        let reply = app.admin().get("/v0/pipes/count_hits.ndjson").await;
+        assert_eq!((reply.status.as_u16(), reply.header("x-cache")), (200, origin), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
 async fn calls_that_are_written_differently_meet_where_they_ask_the_same() {
     let app = TestApp::start(&project()).await;
     let admin = app.admin();
