@@ -187,8 +187,7 @@ fn compare_single_events(ours: &Ours) {
     let place = ours.server.events("name=events", &event);
     let bare = Bare::start();
     let bare_place = bare.place(&place);
-    let requests = 64 * 100;
-    let per_second = |place: &Place| 6_400.0 / send(std::slice::from_ref(place), 64, requests);
+    let per_second = |place: &Place| 32_000.0 / send(std::slice::from_ref(place), 64, 32_000);
     let (here, nothing) = in_turn(|| per_second(&place), || per_second(&bare_place));
     let disk = syncs_per_second(ours, &event) * 64.0;
     let wanted = (0.5 * nothing).min(0.6 * disk);
@@ -282,6 +281,11 @@ fn show_memory(ours: &Ours, when: &str) {
         ours.server.peak_memory(),
         ours.server.engine_memory()
     );
+}
+
+/// Compares single events only.
+pub(super) fn run_singles() {
+    compare_single_events(&Ours::start(&[]));
 }
 
 /// Compares everything.

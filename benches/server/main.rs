@@ -1,6 +1,6 @@
 //! What the server costs beside the engine alone and the bare disk. `cargo bench --bench server`
-//! runs everything, `-- reading`, `-- polls`, `-- runaway`, `-- delivery`, `-- ingest`, `-- endurance` or `-- overload` a part; the last two take
-//! ten minutes each.
+//! runs everything, `-- reading`, `-- polls`, `-- runaway`, `-- delivery`, `-- ingest`, `-- singles` (a part of it), `-- endurance` or `-- overload`
+//! a part; the last two take ten minutes each.
 //!
 //! `ROOST_BENCH_ROUNDS` sets how often two sides take turns (7), `ROOST_BENCH_OVERLOAD_SECONDS` how long a server is asked for too much (600).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is run by hand")]
@@ -81,6 +81,9 @@ fn main() {
     }
     if is_asked("ingest") {
         ingest::run();
+    }
+    if arguments.iter().any(|argument| argument == "singles") {
+        ingest::run_singles();
     }
     if is_asked("endurance") {
         endurance::run();

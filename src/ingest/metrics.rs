@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::Counts;
 use super::wal::{LogMetrics, Usage};
 
 /// The data source that a number is about: as many series as there are data sources.
@@ -72,11 +73,14 @@ impl Metrics {
         }
     }
 
-    /// A request whose rows are in the log.
-    pub(super) fn accepted(&self, data_source: &str, (rows, quarantined): (usize, usize), bytes: usize) {
-        add(&self.rows, data_source, rows);
-        add(&self.quarantined, data_source, quarantined);
-        add(&self.bytes, data_source, bytes);
+    /// What is counted of the requests of one data source.
+    pub(super) fn arrivals(&self, data_source: &str) -> Arrivals {
+        let of_source = |family| counter(family, data_source);
+        Arrivals {
+            rows: of_source(&self.rows),
+            quarantined: of_source(&self.quarantined),
+            bytes: of_source(&self.bytes),
+        }
     }
 
     /// Rows that were moved to the quarantine because the engine refused them.
@@ -192,9 +196,30 @@ impl Metrics {
     }
 }
 
+/// Counts the requests of one data source. Every request counts here, and looking for its numbers would
+/// take locks.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    rows: Counter,
+    quarantined: Counter,
+    bytes: Counter,
+}
+
+impl Arrivals {
+    /// A request whose rows are in the log.
+    pub(super) fn accepted(&self, counts: Counts, bytes: usize) {
+        self.rows.inc_by(counts.successful_rows as u64);
+        self.quarantined.inc_by(counts.quarantined_rows as u64);
+        self.bytes.inc_by(bytes as u64);
+    }
+}
+
 fn add(family: &Family<OfSource, Counter>, data_source: &str, count: usize) {
     if count > 0 {
-        let label = OfSource { data_source: data_source.to_owned() };
-        family.get_or_create(&label).inc_by(count as u64);
+        counter(family, data_source).inc_by(count as u64);
     }
+}
+
+fn counter(family: &Family<OfSource, Counter>, data_source: &str) -> Counter {
+    family.get_or_create(&OfSource { data_source: data_source.to_owned() }).clone()
 }

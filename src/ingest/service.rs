@@ -15,7 +15,7 @@ use super::deletion::Deletion;
 use super::delivery::{Condition, Delivery, Matched, Removed, Sender, Side, Stored, Witness};
 use super::error::IngestError;
 use super::idempotency::{Claim, IdempotencyKey, Remembered, Turn};
-use super::metrics::Metrics;
+use super::metrics::{Arrivals, Metrics};
 use super::workers::Workers;
 use super::{BodyFormat, DecodedBody, Limits, RowPlan};
 use crate::auth::{AppendPermit, Pace, RemovePermit};
@@ -39,6 +39,7 @@ pub struct Ingest {
 struct Channel {
     data_source: Arc<DataSource>,
     plan: RowPlan,
+    arrivals: Arrivals,
 }
 
 /// What became of the events of one request.
@@ -175,8 +176,7 @@ impl Ingest {
         };
         let name = channel.data_source.name.as_str();
         self.delivery.keep(name, &decoded, Sender { admission, waiter, claim }).await?;
-        let rows = (counts.successful_rows, counts.quarantined_rows);
-        self.delivery.metrics().accepted(name, rows, sent);
+        channel.arrivals.accepted(counts, sent);
         let receipt = |reached| Receipt { counts, reached, stored: When::Now };
         let Some(stored) = stored else { return Ok(receipt(Reached::Log)) };
         match tokio::time::timeout(self.wait_timeout, stored).await {
@@ -312,7 +312,8 @@ impl Ingest {
         let name = data_source.name.to_string();
         let plan = RowPlan::new(&data_source.table.columns)
             .map_err(|reason| IngestError::NotForEvents { data_source: name.clone(), reason })?;
-        let channel = Arc::new(Channel { data_source, plan });
+        let arrivals = self.delivery.metrics().arrivals(&name);
+        let channel = Arc::new(Channel { data_source, plan, arrivals });
         channels.insert(name, Arc::clone(&channel));
         Ok(channel)
     }
