@@ -118,6 +118,11 @@ impl Feed {
         held
     }
 
+    /// True where so many bytes wait.
+    pub(super) fn has_bytes(&self, bytes: usize) -> bool {
+        self.state().bytes >= bytes
+    }
+
     /// Flushes what waits now at once.
     pub(super) fn hurry(&self) {
         self.state().hurried = true;

@@ -24,6 +24,9 @@ pub(super) struct BatchLimits {
 
 /// The requests of one batch may be so many.
 const MAX_REQUESTS: usize = 20_000;
+/// What has come during a flush is flushed right behind it where it is so much, and else when it is due: an
+/// insert costs milliseconds however small it is, and each leaves a part to be merged.
+const WORTH_AN_INSERT: usize = 1 << 20;
 
 /// The flusher of a data source.
 pub(super) struct Flusher {
@@ -87,6 +90,19 @@ struct Loaded {
     held: Held,
 }
 
+/// The requests of one batch, and what it leaves.
+struct Batch {
+    requests: Vec<Waiting>,
+    rest: Rest,
+}
+
+/// Whether requests waited that had no place in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Something,
+}
+
 impl Flusher {
     /// Works until it is drained.
     pub(super) async fn run(self) {
@@ -96,14 +112,14 @@ impl Flusher {
         }
     }
 
-    /// Flushes everything that waits now.
+    /// Flushes everything that is due.
     async fn flush_all(&self) {
         loop {
             let began = Instant::now();
             let _turn = self.shared.turns.next().await;
             let waited = began.elapsed();
             self.feed.begin();
-            let requests = self.next();
+            let Batch { requests, rest } = self.next();
             if requests.is_empty() {
                 return;
             }
@@ -111,22 +127,26 @@ impl Flusher {
             let load =
                 |waiting: Waiting| Loaded { held: self.feed.take(waiting.sequence, waiting.bytes), waiting };
             self.flush(requests.into_iter().map(load).collect()).await;
+            let worth = WORTH_AN_INSERT.min(self.shared.limits.bytes);
+            if rest == Rest::Nothing && !self.feed.has_bytes(worth) {
+                return;
+            }
         }
     }
 
     /// The requests of the next batch.
-    fn next(&self) -> Vec<Waiting> {
+    fn next(&self) -> Batch {
         let ledger = self.shared.committer.journal.ledger();
         let (mut requests, mut bytes) = (Vec::new(), 0);
         for waiting in ledger.waiting(&self.source) {
             let is_full = bytes + waiting.bytes > self.shared.limits.bytes || requests.len() >= MAX_REQUESTS;
             if is_full && !requests.is_empty() {
-                break;
+                return Batch { requests, rest: Rest::Something };
             }
             bytes += waiting.bytes;
             requests.push(*waiting);
         }
-        requests
+        Batch { requests, rest: Rest::Nothing }
     }
 
     /// Brings requests into their tables, however long the engine is away: in one batch, or in

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::metrics::value;
 use crate::harness::{Home, Project, TestApp, eventually, send};
 
 fn project() -> Project {
@@ -37,6 +38,20 @@ async fn what_nobody_waits_for_is_in_the_table_after_the_linger() {
     assert!(began.elapsed() > std::time::Duration::from_millis(250), "they waited for others");
     let parts = "SELECT count() AS n FROM system.parts WHERE database = currentDatabase() AND table = 'hits'";
     assert_eq!(app.query_engine(parts).await, [json!({"n": 1})], "and shared an insert");
+}
+
+#[tokio::test]
+async fn a_trickle_is_one_batch_for_each_linger() {
+    let app = Home::with_settings("ingest.linger_milliseconds = 500").start(&project()).await;
+    let (began, mut sent) = (std::time::Instant::now(), 0);
+    while began.elapsed() < std::time::Duration::from_millis(2_400) {
+        assert_eq!(app.admin().post("/v0/events?name=hits", r#"{"id":1}"#).await.status, 202);
+        sent += 1;
+    }
+    eventually("the rows are there", async || (app.rows("hits").await == sent).then_some(())).await;
+    let batches = value(&app.admin(), "roost_ingest_batches_total{data_source=\"hits\"}").await.unwrap();
+    let batches: u64 = batches.parse().unwrap();
+    assert!((1..=6).contains(&batches), "{batches} for {sent} events");
 }
 
 #[tokio::test]
