@@ -12,15 +12,16 @@ use crate::query::OutputFormat;
 /// The address of a call, path and query string, with the token that it came with: as long as that is
 /// the same token, an equal address is an equal call.
 ///
-/// It keeps the token, so that no other one takes its place in memory, where it is compared.
-#[derive(Debug, Clone)]
+/// It keeps the token, so that no other one takes its place in memory, where it is compared. An address
+/// can hold the text of a token: neither this nor [`Address`] is ever printed.
+#[derive(Clone)]
 pub(super) struct AddressKey {
     address: Box<str>,
     token: Arc<Token>,
 }
 
 /// The same, as it stands in a request: looking for it copies nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Address<'a> {
     pub(super) address: &'a str,
     pub(super) token: &'a Arc<Token>,

@@ -171,6 +171,21 @@ async fn a_call_that_comes_again_counts_once_for_its_token() {
 }
 
 #[tokio::test]
+async fn calls_with_a_jwt_keep_no_more_the_more_often_they_come() {
+    let app = TestApp::start(&project()).await;
+    let admin = app.admin();
+    let scopes = json!([{ "type": "PIPES:READ", "resource": "count_hits" }]);
+    let caller = app.anonymous().with_token(&jwt(admin.token(), &scopes, &json!({})));
+    let kept = async |calls: usize| {
+        for _ in 0..calls {
+            asked(&caller, "count_hits").await;
+        }
+        value(&admin, "roost_query_cache_bytes").await
+    };
+    assert_eq!(kept(2).await, kept(5).await);
+}
+
+#[tokio::test]
 async fn calls_that_are_written_differently_meet_where_they_ask_the_same() {
     let app = TestApp::start(&project()).await;
     let admin = app.admin();
