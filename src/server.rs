@@ -138,7 +138,8 @@ fn refuse(stream: &TcpStream) {
     }
 }
 
-/// HTTP/1.1 only: without TLS no client asks for more, and its limits are the ones set here.
+/// HTTP/1.1 only: without TLS no client asks for more, and its limits are the ones set here. The timer for
+/// them is each connection's own.
 fn connection_builder(header_timeout: Duration) -> hyper::server::conn::http1::Builder {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.header_read_timeout(header_timeout);

@@ -10,7 +10,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::frame::Finished;
 use crate::query::{Answer, Freshness, Packing, WholeAnswer};
 
 /// How a call came to its answer: `hit`, `miss` or `coalesced`.
@@ -21,6 +20,10 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// About so many headers are added to an answer, here and around: they are given room at once.
 const ALL_HEADERS: usize = 12;
+
+/// Goes with a body that is sent as it is: it is packed, or packing it was not worth it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finished;
 
 /// What a request says about answers that are there already.
 pub(super) struct Conditions {

@@ -17,8 +17,7 @@ use http_body_util::BodyExt;
 use tracing::Instrument;
 
 use super::frame::REQUEST_ID;
-use super::privacy::LoggedPath;
-use super::routes;
+use super::privacy::{LoggedPath, Patterns};
 
 /// Goes with an answer whose failure is none of the caller's: what the log says of it.
 #[derive(Debug, Clone)]
@@ -29,12 +28,13 @@ pub(super) struct Name {
     id: Option<HeaderValue>,
     method: Method,
     uri: Uri,
+    patterns: Patterns,
 }
 
 impl Name {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, patterns: Patterns) -> Self {
         let id = request.headers().get(REQUEST_ID).cloned().or_else(fresh_id);
-        Self { id, method: request.method().clone(), uri: request.uri().clone() }
+        Self { id, method: request.method().clone(), uri: request.uri().clone(), patterns }
     }
 
     fn id(&self) -> &str {
@@ -42,7 +42,7 @@ impl Name {
     }
 
     fn path(&self) -> LoggedPath<'_> {
-        LoggedPath::of(&self.uri, routes::declared().iter().map(|declared| declared.path))
+        LoggedPath::of(&self.uri, &self.patterns)
     }
 
     fn span(&self) -> tracing::Span {
@@ -100,7 +100,7 @@ mod tests {
     async fn answer(panic: &'static str) -> Response {
         let handler =
             async move { if panic.is_empty() { StatusCode::OK.into_response() } else { panic!("{panic}") } };
-        told(handler, Name::of(&Request::new(()))).await
+        told(handler, Name::of(&Request::new(()), Patterns::default())).await
     }
 
     #[tokio::test]

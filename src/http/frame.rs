@@ -20,12 +20,13 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, Cors, CorsLayer};
 use tower_http::normalize_path::NormalizePath;
 
+use super::conditions::Finished;
 use super::error::RequestError;
 use super::extract::QueryPairs;
 use super::failures::{self, Name};
-use super::privacy::Privacy;
+use super::privacy::{Patterns, Privacy};
 use super::unread::{self, Watched};
-use super::{ApiError, Rooms, polls};
+use super::{ApiError, Rooms, polls, routes};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -59,7 +60,8 @@ impl Service {
 /// Puts the frame around the routes.
 pub(super) fn frame(router: Router, rooms: Rooms) -> Service {
     let preflight = cors().layer(router.clone());
-    Service(Arc::new(Frame { router, preflight, rooms }))
+    let patterns = routes::declared().iter().map(|declared| declared.path).collect();
+    Service(Arc::new(Frame { router, preflight, patterns, rooms }))
 }
 
 /// The routes, and what holds for every answer of them.
@@ -68,6 +70,7 @@ pub(super) fn frame(router: Router, rooms: Rooms) -> Service {
 struct Frame {
     router: Router,
     preflight: Cors<Router>,
+    patterns: Patterns,
     rooms: Rooms,
 }
 
@@ -97,7 +100,7 @@ impl Frame {
     async fn plain(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let query = QueryPairs::parse(request.uri().query().unwrap_or_default());
         let privacy = Privacy::of(request.uri().path(), &query);
-        let name = Name::of(&request);
+        let name = Name::of(&request, Arc::clone(&self.patterns));
         let (request, reading) = unread::watch(request);
         let mut response = failures::told(pin!(self.limited(request, query)), name).await;
         give_json_error(&mut response);
@@ -135,10 +138,6 @@ impl Frame {
         }
     }
 }
-
-/// Goes with a body that is sent as it is: it is packed, or packing it was not worth it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Finished;
 
 fn is_unfinished(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
     extensions.get::<Finished>().is_none()

@@ -4,6 +4,7 @@
 //! answers are kept by no cache, no page hands its address on, and no log line holds it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
@@ -48,12 +49,14 @@ pub(super) struct LoggedPath<'a> {
     route: Option<&'static str>,
 }
 
+/// The paths of all routes, with parts in braces that a request fills.
+pub(super) type Patterns = Arc<[&'static str]>;
+
 impl<'a> LoggedPath<'a> {
-    /// The path of a request, and the one of all routes that answers it, with parts in braces that a
-    /// request fills.
-    pub(super) fn of(uri: &'a Uri, mut routes: impl Iterator<Item = &'static str>) -> Self {
+    /// The path of a request, and the route that answers it.
+    pub(super) fn of(uri: &'a Uri, patterns: &Patterns) -> Self {
         let path = uri.path();
-        Self { path, route: routes.find(|pattern| fits(path, pattern)) }
+        Self { path, route: patterns.iter().find(|pattern| fits(path, pattern)).copied() }
     }
 }
 
@@ -86,8 +89,9 @@ mod tests {
     use super::*;
 
     fn logged(path: &'static str) -> String {
-        let routes = ["/v0/tokens", "/v0/tokens/{token}", "/v0/pipes/{file}", "/v0/jobs/{id}/cancel"];
-        LoggedPath::of(&Uri::from_static(path), routes.into_iter()).to_string()
+        let patterns: Patterns =
+            ["/v0/tokens", "/v0/tokens/{token}", "/v0/pipes/{file}", "/v0/jobs/{id}/cancel"].into();
+        LoggedPath::of(&Uri::from_static(path), &patterns).to_string()
     }
 
     #[test]

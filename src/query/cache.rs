@@ -37,7 +37,7 @@ use address::{Address, AddressKey, Asked};
 use flights::{Boarding, Flights, Work};
 
 pub(super) use kept::Kept;
-pub(super) use key::{CallKey, Question, Sent};
+pub(super) use key::{CallKey, Question};
 pub(super) use merges::follow_merges;
 pub use packed::Packing;
 
@@ -144,7 +144,7 @@ impl Cache {
     }
 
     /// What is known of a call that was answered before.
-    pub(super) fn known(&self, call: &Sent<'_>) -> Option<Arc<Known>> {
+    pub(super) fn known(&self, call: &CallKey) -> Option<Arc<Known>> {
         self.calls.get(call)
     }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Gate;
 use super::answer::Answer;
 use super::ask::Asker;
-use super::cache::{Cache, CallKey, Freshness, Lifetime, Sent, Wanted, follow_merges};
+use super::cache::{Cache, CallKey, Freshness, Lifetime, Wanted, follow_merges};
 use super::call::{Call, OutputSettings, SqlCall};
 use super::disclosure::Audience;
 use super::error::QueryError;
@@ -120,16 +120,14 @@ impl Queries {
 
     /// Runs a call; returns once the first bytes of the answer are there.
     pub async fn run(&self, call: Call) -> Result<Answer, QueryError> {
-        let arguments = call.decided_arguments();
-        let keeping = self.keeping_of(Some(call.permit.pipe()));
-        let sent = (keeping == Keeping::On).then(|| Sent::new(&call, &arguments));
-        let known = sent.as_ref().and_then(|sent| self.cache.known(sent));
+        let key = self.call_key(&call);
+        let known = key.as_ref().and_then(|key| self.cache.known(key));
         if let Some(kept) = known.as_ref().and_then(|known| self.cache.kept(known, call.freshness)) {
             return Ok(Answer { known, ..Answer::kept(call.format, kept) });
         }
         let prepared = known.map(|known| known.prepared.clone());
         // Boxed, so that what is kept costs nothing of it.
-        Box::pin(self.find(&call, prepared, sent.map(|sent| sent.to_key()))).await
+        Box::pin(self.find(&call, prepared, key)).await
     }
 
     /// Answers a call whose answer is not at hand; what it came to before saves composing it again.
@@ -185,6 +183,12 @@ impl Queries {
             holder: call.permit.holder().clone(),
             call: key,
         }
+    }
+
+    /// The key of a call whose answer may be kept.
+    fn call_key(&self, call: &Call) -> Option<CallKey> {
+        let keeping = self.keeping_of(Some(call.permit.pipe()));
+        (keeping == Keeping::On).then(|| CallKey::new(call, &call.decided_arguments()))
     }
 
     /// Whether answers about this pipe are kept.

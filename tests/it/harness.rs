@@ -18,7 +18,7 @@ mod test_engine;
 pub(crate) use api::{ApiClient, send, try_send};
 pub(crate) use deadline::{eventually, within};
 pub(crate) use folder::Folder;
-pub(crate) use http::{Address, Http, Reply};
+pub(crate) use http::{Address, Http, Reply, unpacked};
 pub(crate) use jwt::{FAR_FUTURE, jwt, sign, workspace_of};
 pub(crate) use library::{library, program};
 pub(crate) use native::Block;

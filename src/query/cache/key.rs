@@ -3,8 +3,6 @@
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use indexmap::Equivalent;
-
 use crate::auth::TokenClass;
 use crate::catalog::{Access, ResourceName};
 use crate::engine::Query;
@@ -26,62 +24,23 @@ pub(in crate::query) struct CallKey {
     class: TokenClass,
 }
 
-/// The same, as it stands in a call: looking for it copies nothing.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(in crate::query) struct Sent<'a> {
-    // In the order of the key, so that both have one hash.
-    pipe: &'a ResourceName,
-    sql: Option<&'a str>,
-    format: OutputFormat,
-    output: OutputSettings,
-    arguments: Vec<(&'a str, &'a ArgumentValue)>,
-    access: &'a Access,
-    class: TokenClass,
-}
-
-impl<'a> Sent<'a> {
-    /// A call whose templates see these values.
-    pub(in crate::query) fn new(call: &'a Call, arguments: &'a Arguments) -> Self {
-        let mut arguments: Vec<_> = arguments.iter().collect();
-        arguments.sort_unstable_by_key(|(name, _)| *name);
+impl CallKey {
+    /// The key of a call whose templates see these values.
+    pub(in crate::query) fn new(call: &Call, arguments: &Arguments) -> Self {
+        let argument = |(name, value): (&str, &ArgumentValue)| (name.to_owned(), value.clone());
+        let mut arguments: Vec<_> = arguments.iter().map(argument).collect();
+        arguments.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Self {
-            pipe: call.permit.pipe(),
-            sql: call.sql.as_deref(),
+            pipe: call.permit.pipe().clone(),
+            sql: call.sql.clone(),
             format: call.format,
             output: call.output,
             arguments,
-            access: call.permit.access(),
+            access: call.permit.access().clone(),
             class: call.permit.holder().class(),
         }
     }
 
-    /// The key to keep.
-    pub(in crate::query) fn to_key(&self) -> CallKey {
-        let arguments = self.arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone()));
-        CallKey {
-            pipe: self.pipe.clone(),
-            sql: self.sql.map(str::to_owned),
-            format: self.format,
-            output: self.output,
-            arguments: arguments.collect(),
-            access: self.access.clone(),
-            class: self.class,
-        }
-    }
-}
-
-impl Equivalent<CallKey> for Sent<'_> {
-    fn equivalent(&self, key: &CallKey) -> bool {
-        let CallKey { pipe, sql, format, output, arguments, access, class } = key;
-        let own = self.arguments.iter().copied();
-        let is_same_call = (self.pipe, self.sql, self.format, self.output)
-            == (pipe, sql.as_deref(), *format, *output)
-            && own.eq(arguments.iter().map(|(name, value)| (name.as_str(), value)));
-        is_same_call && (self.access, self.class) == (access, *class)
-    }
-}
-
-impl CallKey {
     /// About what it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         let of_value = |value: &ArgumentValue| match value {

@@ -1,6 +1,5 @@
 //! Kept answers: found where nothing has changed, and never older than what anybody was told of.
 
-use std::io::Read;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -8,7 +7,9 @@ use serde_json::json;
 
 use super::metrics::value;
 use crate::gate::tell;
-use crate::harness::{ApiClient, FAR_FUTURE, Home, Project, Reply, TestApp, eventually, jwt, send, within};
+use crate::harness::{
+    ApiClient, FAR_FUTURE, Home, Project, Reply, TestApp, eventually, jwt, send, unpacked, within,
+};
 
 const SUMS: &str = "SCHEMA >\n    page String, n SimpleAggregateFunction(sum, UInt64)\n\nENGINE \"AggregatingMergeTree\"\nENGINE_SORTING_KEY \"page\"\n";
 const TO_SUMS: &str = "NODE rows\nSQL >\n    SELECT page, count() AS n FROM hits GROUP BY page\n\nTYPE materialized\nDATASOURCE sums\n";
@@ -108,12 +109,7 @@ async fn a_kept_answer_is_kept_packed_too() {
         let (headers, bytes) = packed(&admin, path, accepted).await;
         assert_eq!([&headers["content-encoding"], &headers["x-cache"]], [coding, "hit"], "{accepted}");
         assert_eq!([&headers["vary"], &headers["etag"]], ["accept-encoding", plain.header("etag")]);
-        let mut unpacked = String::new();
-        match coding {
-            "gzip" => flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut unpacked).unwrap(),
-            _ => zstd::Decoder::new(&bytes[..]).unwrap().read_to_string(&mut unpacked).unwrap(),
-        };
-        assert_eq!(unpacked, plain.text);
+        assert_eq!(unpacked(coding, &bytes), plain.text);
     }
     let (headers, _) = packed(&admin, path, "gzip").await;
     assert!(headers.contains_key("content-length"), "it was packed before: {headers:?}");

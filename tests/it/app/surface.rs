@@ -1,14 +1,13 @@
 //! The HTTP surface: what every route does with origins, ids, slashes, methods, encodings and
 //! clients that misbehave.
 
-use std::io::Read;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Address, ApiClient, Home, Project, Reply, TestApp, send};
+use crate::harness::{Address, ApiClient, Home, Project, Reply, TestApp, send, unpacked};
 
 const EVENTS: &str = "/v0/events?name=hits&wait=true";
 
@@ -156,12 +155,7 @@ async fn answers_are_compressed_for_those_who_ask() {
         assert_eq!(response.headers()["content-type"], "application/x-ndjson");
         let bytes = response.bytes().await.unwrap();
         assert!(bytes.len() < plain.text.len() / 4, "{encoding}");
-        let mut unpacked = String::new();
-        match encoding {
-            "gzip" => flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut unpacked).unwrap(),
-            _ => zstd::Decoder::new(&bytes[..]).unwrap().read_to_string(&mut unpacked).unwrap(),
-        };
-        assert_eq!(unpacked, plain.text);
+        assert_eq!(unpacked(encoding, &bytes), plain.text);
     }
 }
 

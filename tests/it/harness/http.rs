@@ -1,5 +1,6 @@
 //! Requests as a stranger would send them: any URL, any body, the whole answer in view.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use reqwest::StatusCode;
@@ -70,4 +71,15 @@ impl Reply {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// The text of a body that came packed in this `Content-Encoding`.
+pub(crate) fn unpacked(encoding: &str, bytes: &[u8]) -> String {
+    let mut text = String::new();
+    match encoding {
+        "gzip" => flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap(),
+        "zstd" => zstd::Decoder::new(bytes).unwrap().read_to_string(&mut text).unwrap(),
+        other => panic!("nobody packs in {other}"),
+    };
+    text
 }
