@@ -319,11 +319,21 @@ impl EngineClient {
     /// [`EngineError::Unavailable`] means that nothing was sent, [`EngineError::Lost`] that the
     /// rows may be there.
     pub async fn insert(&self, statement: &str, block: Bytes, patience: Duration) -> Result<(), EngineError> {
+        self.insert_with(Query::new(statement, "").with_insert_settings(), block, patience).await
+    }
+
+    /// The same with other settings than those of inserts alone.
+    pub async fn insert_with(
+        &self,
+        statement: Query,
+        block: Bytes,
+        patience: Duration,
+    ) -> Result<(), EngineError> {
         let _call = enter(&self.places.others).await?;
         let (client, block) = self.packed(self.client()?, block).await?;
         let mut insert =
-            client.insert_formatted_with(statement.to_owned()).with_timeouts(Some(patience), Some(patience));
-        for (name, value) in INSERT_SETTINGS {
+            client.insert_formatted_with(statement.sql).with_timeouts(Some(patience), Some(patience));
+        for (name, value) in statement.settings {
             insert = insert.with_setting(name, value);
         }
         insert.send(block).await.map_err(EngineError::from_client)?;
