@@ -16,6 +16,7 @@
 //! what lies in the log.
 
 mod barrier;
+mod cascade;
 mod commit;
 mod content;
 mod directories;
@@ -35,6 +36,7 @@ mod recovery;
 mod removal;
 mod stages;
 mod tables;
+mod total;
 mod turns;
 
 use std::sync::Arc;

@@ -37,6 +37,7 @@ pub struct Metrics {
     flushes: Histogram,
     turns: Histogram,
     doubts: Counter,
+    cascades: Counter,
     log_bytes: Gauge,
     log_segments: Gauge,
     oldest: Gauge,
@@ -63,6 +64,7 @@ impl Metrics {
             // From 1 ms to 2 s, which is the longest wait.
             turns: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
             doubts: Counter::default(),
+            cascades: Counter::default(),
             log_bytes: Gauge::default(),
             log_segments: Gauge::default(),
             oldest: Gauge::default(),
@@ -109,6 +111,11 @@ impl Metrics {
     /// A batch of which nobody knew whether it was in its tables.
     pub(super) fn doubted(&self) {
         self.doubts.inc();
+    }
+
+    /// A batch that one insert put into its table and into the targets of its views.
+    pub(super) fn cascaded(&self) {
+        self.cascades.inc();
     }
 
     /// A request that had been taken before.
@@ -192,6 +199,11 @@ impl Metrics {
             "batches_in_doubt",
             "Batches that had to be looked for in their tables",
             self.doubts.clone(),
+        );
+        ingest.register(
+            "cascades",
+            "Inserts that put a batch into its table and into the targets of its views",
+            self.cascades.clone(),
         );
     }
 }

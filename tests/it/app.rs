@@ -7,6 +7,7 @@
 mod bad_network;
 mod bodies;
 mod cache;
+mod cascades;
 mod command_line;
 mod deletions;
 mod engine_away;

@@ -12,6 +12,7 @@ mod results;
 mod settings;
 mod statements;
 mod stop;
+mod total;
 mod walls;
 
 use roost::engine::{EngineClient, EngineError, Query};

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cascade::{self, Cascade};
 use super::content::Content;
 use super::directories::was_noted;
 use super::heights::seen_in;
@@ -73,23 +74,34 @@ impl From<WalError> for Undone {
     }
 }
 
-/// What is put into one table.
-enum Source {
-    /// A block as it came.
-    Block(usize),
+/// One insert of a batch.
+enum Put {
+    /// A block as it came, into one table.
+    Block(TableKey, usize),
+    /// The same into the cascade of the batch, which reaches these tables.
+    Cascade(Vec<TableKey>, usize),
     /// The rows of the table's stage, if there are any.
-    Stage,
+    Stage(TableKey),
 }
 
-/// Everything that a batch puts, evaluated.
+impl Put {
+    fn tables(&self) -> &[TableKey] {
+        match self {
+            Self::Block(table, _) | Self::Stage(table) => std::slice::from_ref(table),
+            Self::Cascade(tables, _) => tables,
+        }
+    }
+}
+
+/// Everything that a batch puts. Nothing of it is refused.
 pub(super) struct Prepared {
-    puts: Vec<(TableKey, Source)>,
+    puts: Vec<Put>,
     pub(super) refusals: Refusals,
 }
 
 impl Prepared {
     fn tables(&self) -> BTreeSet<TableKey> {
-        self.puts.iter().map(|(table, _)| table.clone()).collect()
+        self.puts.iter().flat_map(Put::tables).cloned().collect()
     }
 }
 
@@ -130,7 +142,7 @@ impl Committer {
         let heights = self.tables.heights(&prepared.tables()).await?;
         let freeze = Control::Freeze(Box::new(Freeze { batch: id.clone(), to, plan: plan.clone(), heights }));
         self.journal.say(freeze).await?;
-        match self.put_all(&prepared, content, &Seen::new()).await {
+        match self.put_all((plan, &prepared), content, &Seen::new()).await {
             Ok(()) => {
                 self.tables.stages.settle(&plan.tables());
                 self.say_done(&id).await;
@@ -145,10 +157,14 @@ impl Committer {
     }
 
     async fn prepare(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
-        match direct(&self.tables.reach, plan, content) {
-            Some(puts) => Ok(Prepared { puts, refusals: Refusals::default() }),
-            None => self.prepare_stages(plan, content).await,
+        let Some(puts) = direct(&self.tables.reach, plan, content) else {
+            return self.prepare_stages(plan, content).await;
+        };
+        let cascades = puts.iter().any(|put| matches!(put, Put::Cascade(..)));
+        if cascades && self.tables.make_cascade(plan).await? == Cascade::Refused {
+            return self.prepare_stages(plan, content).await;
         }
+        Ok(Prepared { puts, refusals: Refusals::default() })
     }
 
     /// Evaluates a batch in the stages; rows that the engine refuses are moved to the quarantine.
@@ -171,7 +187,7 @@ impl Committer {
         });
         let is_empty = rows.saturating_sub(refusals.rows()) == 0 && quarantined == 0;
         let puts = if is_empty { Vec::new() } else { tables };
-        let puts = puts.into_iter().map(|table| (table, Source::Stage)).collect();
+        let puts = puts.into_iter().map(Put::Stage).collect();
         Ok(Prepared { puts, refusals })
     }
 
@@ -209,11 +225,13 @@ impl Committer {
 
     /// Puts what has not been seen, into all tables side by side: each has heights of its own. Every put
     /// comes to its end, whatever becomes of the others.
-    async fn put_all(&self, prepared: &Prepared, content: &Content, seen: &Seen) -> Result<(), Undone> {
-        let puts = prepared.puts.iter().map(async |(table, source)| {
-            let seen = seen.get(table).filter(|partitions| !partitions.is_empty());
-            self.put((table, source), content, seen).await
-        });
+    async fn put_all(
+        &self,
+        (plan, prepared): (&FrozenPlan, &Prepared),
+        content: &Content,
+        seen: &Seen,
+    ) -> Result<(), Undone> {
+        let puts = prepared.puts.iter().map(|put| self.put(put, (plan, content), seen));
         let outcomes = futures_util::future::join_all(puts).await;
         // Whatever the outcome: of what failed, some may be there. A batch that was in doubt comes here
         // once more before anybody hears of it.
@@ -223,19 +241,26 @@ impl Committer {
 
     async fn put(
         &self,
-        (table, source): (&TableKey, &Source),
-        content: &Content,
-        seen: Option<&BTreeSet<String>>,
+        put: &Put,
+        (plan, content): (&FrozenPlan, &Content),
+        seen: &Seen,
     ) -> Result<(), Undone> {
-        match (source, seen) {
-            (Source::Block(place), _) => {
-                let block = content.rows.iter().chain(&content.quarantine).nth(*place);
-                if let Some(merged) = block {
-                    self.tables.insert_block(table, &merged.block).await?;
+        match put {
+            Put::Block(table, place) => {
+                if let Some(block) = content.block(*place) {
+                    self.tables.insert_block(table, block).await?;
                 }
             }
-            (Source::Stage, None) => self.tables.put_stage(table).await?,
-            (Source::Stage, Some(seen)) => self.tables.put_rest(table, seen).await?,
+            Put::Cascade(_, place) => {
+                if let Some(block) = content.block(*place) {
+                    self.tables.insert_cascade(plan, block).await?;
+                    self.journal.metrics().cascaded();
+                }
+            }
+            Put::Stage(table) => match seen.get(table).filter(|partitions| !partitions.is_empty()) {
+                None => self.tables.put_stage(table).await?,
+                Some(seen) => self.tables.put_rest(table, seen).await?,
+            },
         }
         Ok(())
     }
@@ -263,7 +288,7 @@ impl Committer {
         let prepared = self.prepare_stages(&batch.plan, content).await?;
         let heights = self.tables.heights(&prepared.tables()).await?;
         self.journal.say(Control::Retry { batch: batch.id.clone(), heights, seen: seen.clone() }).await?;
-        self.put_all(&prepared, content, &seen).await?;
+        self.put_all((&batch.plan, &prepared), content, &seen).await?;
         self.tables.stages.settle(&batch.plan.tables());
         Ok(prepared.refusals)
     }
@@ -310,20 +335,31 @@ pub(super) async fn evaluate(
     Ok(tables.check_keys(plan).await?)
 }
 
-/// The puts of a batch that need no stage: one block into each table, and no view. A server might take
-/// such a block after it was given up on.
-fn direct(reach: &Reach, plan: &FrozenPlan, content: &Content) -> Option<Vec<(TableKey, Source)>> {
-    let simple = matches!(reach, Reach::Child(_))
-        && plan.steps.is_empty()
+/// The puts of a batch that need no stage: at most one block for the data source's table and one for its
+/// quarantine, and no view, or views that refuse nothing. A server might take such a block after it was
+/// given up on.
+fn direct(reach: &Reach, plan: &FrozenPlan, content: &Content) -> Option<Vec<Put>> {
+    let is_simple = matches!(reach, Reach::Child(_))
         && plan.history.is_none()
         && plan.refused.is_none()
         && content.rows.len() <= 1
-        && content.quarantine.len() <= 1;
-    if !simple {
+        && content.quarantine.len() <= 1
+        && (plan.steps.is_empty() || cascade::is_possible(plan));
+    if !is_simple {
         return None;
     }
-    let rows = content.rows.iter().map(|_| plan.rows.clone());
-    let tables = rows.chain(content.quarantine.iter().map(|_| plan.quarantine.clone()));
-    let puts = tables.enumerate().map(|(place, table)| (table, Source::Block(place)));
-    Some(puts.filter(|(table, _)| !plan.null_tables.contains(table)).collect())
+    let mut puts = Vec::new();
+    if !content.rows.is_empty() {
+        let mut tables = plan.kept_tables();
+        tables.remove(&plan.quarantine);
+        match tables.len() {
+            _ if !plan.steps.is_empty() => puts.push(Put::Cascade(tables.into_iter().collect(), 0)),
+            0 => {}
+            _ => puts.push(Put::Block(plan.rows.clone(), 0)),
+        }
+    }
+    if !content.quarantine.is_empty() {
+        puts.push(Put::Block(plan.quarantine.clone(), content.rows.len()));
+    }
+    Some(puts)
 }

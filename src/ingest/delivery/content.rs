@@ -36,6 +36,11 @@ impl Content {
         content
     }
 
+    /// A block by its number: those for the data source, then those for its quarantine.
+    pub(super) fn block(&self, number: usize) -> Option<&Block> {
+        self.rows.iter().chain(&self.quarantine).nth(number).map(|merged| &merged.block)
+    }
+
     /// The number of rows for the data source.
     pub(super) fn row_count(&self) -> u64 {
         count(&self.rows)

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::record::{FrozenPlan, TableKey, ViewStep};
+use super::record::{FrozenPlan, Refusing, TableKey, ViewStep};
 use super::stages::placeholder;
-use super::tables::{Filled, Tables};
+use super::tables::{Filled, Tables, TargetColumn};
+use super::total;
 use crate::catalog::{DataSource, NodeError, ResourceName, View, Workspace};
 use crate::engine::EngineError;
 use crate::schema::{EngineFamily, Expression, Table};
@@ -84,13 +85,35 @@ async fn step(
     let used = [source.clone(), target.clone()];
     tables.abandon_stages(&used).await.map_err(failed)?;
     tables.empty_stages(&used).await.map_err(failed)?;
-    let mut step =
-        ViewStep { pipe: name.to_string(), sql: composed.sql, columns: Vec::new(), source, target };
+    let mut step = ViewStep {
+        pipe: name.to_string(),
+        sql: composed.sql,
+        columns: Vec::new(),
+        source,
+        target,
+        refusing: Refusing::Perhaps,
+    };
     step.columns = tables.describe(&tables.stages.sql(&step)).await.map_err(failed)?;
     // What a table in memory cannot do (PREWHERE, FINAL) is told at the start, not at the first row.
     tables.evaluate([(&step, Filled::Unknown)]).await.map_err(failed)?;
+    step.refusing = refusing(tables, &step).await.map_err(failed)?;
     tables.stages.settle(&used);
     Ok(Some(step))
+}
+
+/// Whether a view, or a column of its target, may refuse a row.
+async fn refusing(tables: &Tables, step: &ViewStep) -> Result<Refusing, EngineError> {
+    let tree = tables.tree(step).await?;
+    let Some(given) = total::total(&tree, &tables.stages.of(&step.source)) else {
+        return Ok(Refusing::Perhaps);
+    };
+    let columns = tables.columns(&step.target).await?;
+    let is_filled = |column: &TargetColumn| {
+        let given = given.iter().find(|given| given.name == column.name);
+        // What is not given is the default of the type, or an expression that may fail.
+        given.map_or(column.default_kind.is_empty(), |given| total::fits(&given.data_type, &column.data_type))
+    };
+    Ok(if columns.iter().all(is_filled) { Refusing::Never } else { Refusing::Perhaps })
 }
 
 /// The steps that rows of a data source set off, each behind those whose target it reads.
@@ -175,31 +198,27 @@ fn in_order(mut left: Vec<&ViewStep>) -> Vec<ViewStep> {
     ordered
 }
 
-/// Functions that take any value of the types that they accept at all.
-const HARMLESS: [&str; 13] = [
-    "toYYYYMM",
-    "toYYYYMMDD",
-    "toYear",
-    "toMonth",
-    "toMonday",
-    "toStartOfDay",
-    "toStartOfHour",
-    "toStartOfMonth",
-    "toStartOfWeek",
-    "toStartOfYear",
-    "cityHash64",
-    "sipHash64",
-    "tuple",
-];
-
 /// The keys that may refuse a value, as the arguments of a function.
 fn computed_keys(table: &Table) -> Option<String> {
-    let is_harmless = |item: &&str| {
-        let name = item.split_once('(').map_or(*item, |(function, _)| function.trim());
-        let is_column = table.columns.iter().any(|column| column.name.as_str() == *item);
-        let arguments = item.matches('(').count();
-        is_column || (arguments == 1 && item.ends_with(')') && HARMLESS.contains(&name))
+    let type_of = |text: &str| {
+        let column = table.columns.iter().find(|column| column.name.as_str() == text)?;
+        column.data_type.as_ref().map(ToString::to_string)
     };
+    let is_remainder = |item: &str| {
+        let parts = item.rsplit_once(" % ").map(|(value, divisor)| (type_of(value), divisor.parse::<u32>()));
+        matches!(parts, Some((Some(_), Ok(1..))))
+    };
+    let is_total = |item: &str| {
+        let call = item.split_once('(').and_then(|(name, rest)| Some((name.trim(), rest.strip_suffix(')')?)));
+        call.is_some_and(|(name, arguments)| {
+            let types: Option<Vec<String>> = arguments.split(',').map(|text| type_of(text.trim())).collect();
+            types.is_some_and(|types| {
+                total::takes(name, &types.iter().map(String::as_str).collect::<Vec<_>>())
+            })
+        })
+    };
+    let is_column = |item: &str| table.columns.iter().any(|column| column.name.as_str() == item);
+    let is_harmless = |item: &&str| is_column(item) || is_remainder(item) || is_total(item);
     let keys = [&table.engine.partition_key, &table.engine.sorting_key].into_iter().flatten();
     let computed = keys.filter(|key| !key.items().iter().all(is_harmless));
     let keys: Vec<String> = computed.map(|key: &Expression| format!("({})", key.as_str())).collect();
@@ -217,7 +236,14 @@ mod tests {
     fn step(name: &str) -> ViewStep {
         let (source, target) = name.split_once('>').unwrap();
         let (source, target) = (key(source), key(target));
-        ViewStep { pipe: name.to_owned(), sql: String::new(), columns: Vec::new(), source, target }
+        ViewStep {
+            pipe: name.to_owned(),
+            sql: String::new(),
+            columns: Vec::new(),
+            source,
+            target,
+            refusing: Refusing::Perhaps,
+        }
     }
 
     fn order(source: &str, steps: &[&str]) -> Vec<String> {
@@ -248,7 +274,9 @@ mod tests {
             computed_keys(&table("toDate(intDiv(1, a))", "a")).as_deref(),
             Some("(toDate(intDiv(1, a)))")
         );
-        assert_eq!(computed_keys(&table("a % 3", "a, d")).as_deref(), Some("(a % 3)"));
+        assert_eq!(computed_keys(&table("a % 3", "a, d")), None);
+        assert_eq!(computed_keys(&table("a % 0", "a, d")).as_deref(), Some("(a % 0)"));
+        assert_eq!(computed_keys(&table("a % a", "a, d")).as_deref(), Some("(a % a)"));
     }
 
     #[test]

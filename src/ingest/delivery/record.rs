@@ -82,6 +82,19 @@ pub(super) struct ViewStep {
     pub(super) source: TableKey,
     /// The table that its rows go to.
     pub(super) target: TableKey,
+    /// Of the present engine, and so not frozen: a second try evaluates before it puts.
+    #[serde(skip)]
+    pub(super) refusing: Refusing,
+}
+
+/// Whether a view may refuse a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Refusing {
+    /// It may, or nobody knows.
+    #[default]
+    Perhaps,
+    /// It never does, and its target takes all that it gives.
+    Never,
 }
 
 /// Where a batch goes. Frozen with it, so that a second try does what the first did.

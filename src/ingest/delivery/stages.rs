@@ -14,7 +14,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::record::{TableKey, ViewStep};
+use super::cascade::Cascade;
+use super::record::{FrozenPlan, TableKey, ViewStep};
 
 /// The names of all databases of stages end in this.
 pub(super) const SUFFIX: &str = "_stage";
@@ -29,11 +30,13 @@ pub(super) struct Stages {
 }
 
 /// The stage of one table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Stage {
     /// No other stage of this run has had it.
     number: u64,
     state: State,
+    /// What is known of its cascade, and the views that it was made for.
+    cascade: Option<(Cascade, Vec<ViewStep>)>,
 }
 
 /// Whether statements that use a stage may be on their way.
@@ -68,6 +71,23 @@ impl Stages {
     pub(super) fn scratch(&self, table: &TableKey) -> TableKey {
         let number = self.stage(&mut self.known(), table).number;
         self.named(table, number, "_scratch")
+    }
+
+    /// Where rows for a table come in that are put by the cascade of a data source's table.
+    pub(super) fn cascade(&self, rows: &TableKey, table: &TableKey) -> TableKey {
+        TableKey { table: format!("cascade {}", table.table), ..self.of(rows) }
+    }
+
+    /// What is known of the cascade of a plan.
+    pub(super) fn cascade_of(&self, plan: &FrozenPlan) -> Option<Cascade> {
+        let known = self.known();
+        let (cascade, steps) = known.get(&plan.rows)?.cascade.as_ref()?;
+        (*steps == plan.steps).then_some(*cascade)
+    }
+
+    /// Notes what became of the cascade of a plan.
+    pub(super) fn note_cascade(&self, plan: &FrozenPlan, cascade: Cascade) {
+        self.stage(&mut self.known(), &plan.rows).cascade = Some((cascade, plan.steps.clone()));
     }
 
     /// The SQL of a view, over the stage of its source.
@@ -111,7 +131,11 @@ impl Stages {
     }
 
     fn stage<'a>(&self, known: &'a mut HashMap<TableKey, Stage>, table: &TableKey) -> &'a mut Stage {
-        let new = || Stage { number: self.next.fetch_add(1, Ordering::Relaxed), state: State::Settled };
+        let new = || Stage {
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+            state: State::Settled,
+            cascade: None,
+        };
         known.entry(table.clone()).or_insert_with(new)
     }
 
@@ -175,6 +199,7 @@ mod tests {
             columns: Vec::new(),
             source: source.clone(),
             target: table("b"),
+            refusing: super::super::record::Refusing::Perhaps,
         };
         let stage = stages.of(&source).name();
         assert_eq!(stages.sql(&step), format!("SELECT a.x FROM {stage} AS a"));

@@ -38,6 +38,16 @@ pub(super) enum Reach {
     Child(Directories),
 }
 
+/// A column of the target of a view.
+#[derive(Debug, Deserialize)]
+pub(super) struct TargetColumn {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) data_type: String,
+    /// Empty where a missing value is the default of the type.
+    pub(super) default_kind: String,
+}
+
 /// Whether a stage holds rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
@@ -56,7 +66,7 @@ impl Filled {
     }
 }
 
-fn list(columns: &[String]) -> String {
+pub(super) fn list(columns: &[String]) -> String {
     columns.iter().map(|column| quoting::identifier(column)).collect::<Vec<_>>().join(", ")
 }
 
@@ -102,7 +112,11 @@ impl Tables {
 
     /// Runs statements one behind the other, up to the first that fails. A child takes all of them in
     /// one call: each call has a price of its own.
-    async fn run_all(&self, statements: &[String], call: fn(String) -> Query) -> Result<(), EngineError> {
+    pub(super) async fn run_all(
+        &self,
+        statements: &[String],
+        call: fn(String) -> Query,
+    ) -> Result<(), EngineError> {
         let calls = match &self.reach {
             Reach::Child(_) if statements.len() > 1 => &[statements.join(";\n")],
             _ => statements,
@@ -132,7 +146,7 @@ impl Tables {
         Ok(())
     }
 
-    async fn drop_database(&self, name: &str) -> Result<(), EngineError> {
+    pub(super) async fn drop_database(&self, name: &str) -> Result<(), EngineError> {
         self.command(format!("DROP DATABASE IF EXISTS {} SYNC", quoting::identifier(name))).await
     }
 
@@ -175,7 +189,11 @@ impl Tables {
     pub(super) async fn insert_block(&self, table: &TableKey, block: &Block) -> Result<(), EngineError> {
         let columns: Vec<String> = block.columns().map(|(name, _)| name.to_string()).collect();
         let statement = format!("INSERT INTO {} ({}) FORMAT Native", table.name(), list(&columns));
-        self.engine.insert(&statement, block.encode_native().into(), self.patience).await
+        self.insert(Query::new(statement, "").with_insert_settings(), block).await
+    }
+
+    pub(super) async fn insert(&self, statement: Query, block: &Block) -> Result<(), EngineError> {
+        self.engine.insert_with(statement, block.encode_native().into(), self.patience).await
     }
 
     /// Puts a block, as it came, into a new table in memory.
@@ -366,6 +384,27 @@ impl Tables {
         .await
     }
 
+    /// What the engine says that a view comes to, line by line.
+    pub(super) async fn tree(&self, step: &ViewStep) -> Result<Vec<String>, EngineError> {
+        #[derive(Deserialize)]
+        struct Line {
+            explain: String,
+        }
+        let (columns, sql) = (list(&step.columns), self.stages.sql(step));
+        let query =
+            Query::new(format!("EXPLAIN QUERY TREE SELECT {columns} FROM ({sql})"), "").with_profile();
+        Ok(self.read::<Line>(query).await?.into_iter().map(|line| line.explain).collect())
+    }
+
+    /// The columns of a table.
+    pub(super) async fn columns(&self, table: &TableKey) -> Result<Vec<TargetColumn>, EngineError> {
+        self.rows(format!(
+            "SELECT name, type, default_kind FROM system.columns WHERE (database, table) IN ({})",
+            tuples([table])
+        ))
+        .await
+    }
+
     /// The columns that a query gives.
     pub(super) async fn describe(&self, sql: &str) -> Result<Vec<String>, EngineError> {
         #[derive(Deserialize)]
@@ -388,7 +427,7 @@ fn in_chunk(chunk: &Chunk) -> String {
 }
 
 /// A statement that writes.
-fn commanding(sql: String) -> Query {
+pub(super) fn commanding(sql: String) -> Query {
     Query::new(sql, "").with_insert_settings()
 }
 
