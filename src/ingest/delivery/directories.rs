@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use super::record::TableKey;
 
@@ -60,7 +61,9 @@ fn most_of(name: &str) -> Option<i64> {
     }
 }
 
-/// The directories of all parts in the engine's data, as `store/abc/<table>/<part>`.
+/// The directories of all parts in the engine's data, as `store/abc/<table>/<part> <identity>`. The name alone
+/// is not enough: where a merged part is damaged the engine sets it aside, and may merge what is left of its
+/// sources under the same name, over a gap where one of them is missing.
 pub(super) fn part_directories(engine_data: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     let store = engine_data.join("store");
@@ -69,7 +72,8 @@ pub(super) fn part_directories(engine_data: &Path) -> io::Result<Vec<String>> {
     {
         for part in folders(&table)? {
             let name = part.strip_prefix(engine_data).ok().and_then(Path::to_str);
-            found.extend(name.map(str::to_owned));
+            let identity = identity(&part)?;
+            found.extend(name.map(|name| format!("{name} {identity}")));
         }
     }
     Ok(found)
@@ -90,9 +94,28 @@ fn folders(of: &Path) -> io::Result<Vec<PathBuf>> {
     entries.filter_map(|entry| folder(entry).transpose()).collect()
 }
 
-/// True where the part at a path is among those that [`part_directories`] gave.
+/// What no other directory of a file system has: its number and when it was made.
+fn identity(directory: &Path) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let found = directory.metadata()?;
+    // Not every file system knows when; the number of a directory that was set aside is not given out again.
+    let made = found.created().ok().and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
+    Ok(format!("{}@{}", found.ino(), made.unwrap_or_default().as_nanos()))
+}
+
+/// True where the part at a path is among those that [`part_directories`] gave, and no other that has come
+/// into its place.
 pub(super) fn was_noted(noted: &BTreeSet<String>, path: &str) -> bool {
-    directory_of(path).is_some_and(|directory| noted.contains(directory))
+    let Some(name) = directory_of(path) else { return false };
+    let begin = format!("{name} ");
+    let same_name = noted.range(begin.clone()..).next().filter(|known| known.starts_with(&begin));
+    match (same_name, identity(Path::new(path))) {
+        (Some(known), Ok(identity)) => known.strip_prefix(&begin) == Some(identity.as_str()),
+        // The engine still names what it has removed since.
+        (Some(_), Err(_)) => true,
+        // Noted by a server that took the name alone.
+        (None, _) => noted.contains(name),
+    }
 }
 
 /// The end of a part's path that [`part_directories`] would give.
@@ -140,11 +163,41 @@ mod tests {
         assert!(height(&[folder.path().join("gone")]).is_err());
     }
 
+    /// An engine's data with one part; its path as the engine gives it.
+    fn data() -> (tempfile::TempDir, PathBuf, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("store/abc/abcdef/all_1_3_1");
+        std::fs::create_dir_all(&part).unwrap();
+        let path = format!("{}/", part.to_str().unwrap());
+        (folder, part, path)
+    }
+
     #[test]
     fn a_part_is_known_by_the_end_of_its_path() {
-        let noted = BTreeSet::from(["store/abc/abcdef/all_1_1_0".to_owned()]);
-        assert!(was_noted(&noted, "/data/engine/store/abc/abcdef/all_1_1_0/"));
-        assert!(!was_noted(&noted, "/data/engine/store/abc/abcdef/all_1_2_1/"));
-        assert!(!was_noted(&noted, "all_1_1_0"));
+        let (folder, part, path) = data();
+        let noted: BTreeSet<String> = part_directories(folder.path()).unwrap().into_iter().collect();
+        assert!(was_noted(&noted, &path));
+        std::fs::create_dir_all(part.with_file_name("all_1_3_1_7")).unwrap();
+        assert!(!was_noted(&noted, &path.replace("all_1_3_1/", "all_1_3_1_7/")), "it came later");
+        assert!(!was_noted(&noted, "all_1_3_1"));
+        std::fs::remove_dir(part).unwrap();
+        assert!(was_noted(&noted, &path), "it was there, and was removed since");
+    }
+
+    #[test]
+    fn another_part_in_the_place_of_a_damaged_one_is_not_taken_for_it() {
+        let (folder, part, path) = data();
+        let noted: BTreeSet<String> = part_directories(folder.path()).unwrap().into_iter().collect();
+        std::fs::create_dir(part.with_file_name("detached")).unwrap();
+        std::fs::rename(&part, part.with_file_name("detached").join("broken-on-start_all_1_3_1")).unwrap();
+        std::fs::create_dir(&part).unwrap();
+        assert!(!was_noted(&noted, &path));
+    }
+
+    #[test]
+    fn parts_that_an_older_server_noted_are_known_by_name() {
+        let (_folder, _, path) = data();
+        assert!(was_noted(&BTreeSet::from(["store/abc/abcdef/all_1_3_1".to_owned()]), &path));
+        assert!(!was_noted(&BTreeSet::from(["store/abc/abcdef/all_1_3_2".to_owned()]), &path));
     }
 }

@@ -13,7 +13,7 @@ use super::check::removals;
 use super::strikes::{Striker, kill, settle, tables};
 use super::writers::Writers;
 use super::{Dice, effort, seed, tell, world};
-use crate::harness::ServerProcess;
+use crate::harness::{Project, ServerProcess};
 
 /// Losses of a run, times `ROOST_TORTURE`.
 const LOSSES: u64 = 4;
@@ -90,6 +90,59 @@ async fn lose_again_and_again(losses: u64, seed: u64, tally: &mut Tally) {
         &wrong[..wrong.len().min(20)]
     );
     assert!(events > 1000);
+}
+
+/// Batches of one row each, merged at once, and a kill before any of it was synced; the directory of the table.
+/// `None` where a sync came in between.
+async fn kill_behind_a_merge(server: &mut ServerProcess) -> Option<PathBuf> {
+    let admin = server.admin();
+    for id in 1..=3 {
+        admin.append("hits", format!("{{\"id\":{id}}}")).await;
+    }
+    let (engine, database) = server.side_door().open().await.unwrap();
+    engine.execute(&format!("OPTIMIZE TABLE {database}.hits FINAL")).await.unwrap();
+    let sql = format!(
+        "SELECT arrayJoin(data_paths) AS path FROM system.tables WHERE (database, name) = ('{database}', 'hits')"
+    );
+    let found: Vec<serde_json::Value> = engine.rows(sql).await.unwrap();
+    let engine = server.find_engine();
+    server.kill();
+    engine.into_iter().for_each(crate::harness::EngineProcess::kill_if_alive);
+    kill(server).await;
+    let listed = server.folder().command(&["wal", "ls"]).output().unwrap().stdout;
+    let listed = String::from_utf8(listed).unwrap();
+    let first = listed.lines().position(|line| line.contains("rows     hits")).unwrap();
+    let is_synced = listed.lines().skip(first).any(|line| line.contains("synced   up to"));
+    (!is_synced).then(|| PathBuf::from(found[0]["path"].as_str().unwrap()))
+}
+
+/// Where a merged part is damaged the engine sets it aside and merges its sources anew, under the same name;
+/// where one of them is gone, over the gap.
+#[tokio::test]
+async fn a_part_that_is_merged_again_under_its_old_name_does_not_prove_what_is_gone() {
+    let project = Project::default().data_source("hits", &["id UInt64"]);
+    for _ in 0..10 {
+        let striker = Striker::new();
+        let boot = striker.boot_file();
+        std::fs::write(&boot, "first life").unwrap();
+        let folder = striker.server_folder(&project).with_variable("STRIKE_BOOT", boot.to_str().unwrap());
+        let mut server = folder.start().await;
+        let (engine, database) = server.side_door().open().await.unwrap();
+        let at_once = "MODIFY SETTING min_age_to_force_merge_seconds = 1";
+        engine.execute(&format!("ALTER TABLE {database}.hits {at_once}")).await.unwrap();
+        let Some(store) = kill_behind_a_merge(&mut server).await else { continue };
+        std::fs::write(store.join("all_1_3_1").join("data.bin"), b"").unwrap();
+        std::fs::remove_dir_all(store.join("all_2_2_0")).unwrap();
+        std::fs::write(&boot, "second life").unwrap();
+        // Until the others are old enough to be merged at once.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        server.start_again().await;
+        let reply = server.admin().post("/v0/sql", "SELECT id FROM hits ORDER BY id FORMAT TSV").await;
+        assert_eq!(reply.text, "1\n2\n3\n");
+        assert!(store.join("detached/broken-on-start_all_1_3_1").try_exists().unwrap());
+        return;
+    }
+    panic!("a sync came in between every time");
 }
 
 /// The directories of the workspace's tables.
