@@ -62,7 +62,10 @@ impl Budget {
     /// An admission that holds nothing yet.
     pub(super) fn admission(&self, data_source: &ResourceName) -> Admission {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = shares.entry(data_source.clone()).or_insert_with(|| Room::new(self.share)).clone();
+        let share = match shares.get(data_source) {
+            Some(share) => share.clone(),
+            None => shares.entry(data_source.clone()).or_insert(Room::new(self.share)).clone(),
+        };
         let part = |room| Part { room, held: None };
         Admission {
             data_source: data_source.clone(),

@@ -2,9 +2,10 @@
 //!
 //! In: encoded cells from `row` and `quarantine`.  Out: [`Block`], and its bytes
 //! in ClickHouse's `Native` format (revision 0: no block info in front).
-//! Promise: merging two blocks is one copy per stream, without a look at any value.
+//! Promise: rows from the log are merged with one copy per stream, without a look at any value.
 
 pub(super) mod log;
+pub(super) mod logged;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::schema::types::TupleElement;
 use crate::schema::{ColumnName, DataType};
 
 pub use log::Unreadable;
+pub(super) use logged::{Layouts, LoggedBlock};
 
 /// What the blocks of one table have in common: the columns, and the streams that hold them.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -104,21 +106,6 @@ impl Block {
         self.filled().map(|column| (&column.name, &*column.declared))
     }
 
-    /// Adds the rows of another block behind its own; gives the other block back when it fills
-    /// other columns or comes from another schema.
-    pub fn append(&mut self, other: Self) -> Result<(), Self> {
-        let same_layout = Arc::ptr_eq(&self.layout, &other.layout) || self.layout == other.layout;
-        if !same_layout || self.omitted != other.omitted {
-            return Err(other);
-        }
-        let kinds = &self.layout.streams;
-        for ((stream, kind), more) in self.streams.iter_mut().zip(kinds).zip(&other.streams) {
-            append_stream(*kind, stream, more);
-        }
-        self.rows += other.rows;
-        Ok(())
-    }
-
     /// The block in the `Native` format.
     pub fn encode_native(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes() + 64 * self.layout.columns.len());
@@ -202,7 +189,7 @@ fn append_stream(kind: StreamKind, stream: &mut Vec<u8>, more: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{column, print_rows};
+    use super::super::fixtures::column;
     use super::super::{BodyFormat, Limits, RowPlan};
     use super::*;
 
@@ -222,30 +209,5 @@ mod tests {
             [b"\x01\x01\x01x\x17Array(Nullable(String))".as_slice(), b"\x02\0\0\0\0\0\0\0\0\x01\x01a\0"];
         assert_eq!(block.encode_native(), expected.concat());
         assert_eq!((block.rows(), block.bytes()), (1, 13));
-    }
-
-    #[test]
-    fn appending_moves_the_offsets_at_every_level() {
-        let plan = plan(&["Array(Map(String, Array(UInt8)))"]);
-        let mut first = block(&plan, "{\"x\":[{\"a\":[1,2]},{}]}\n{\"x\":[]}");
-        first.append(block(&plan, r#"{"x":[{"b":[],"c":[3]}]}"#)).unwrap();
-        let expected = "x=[{'a':[1,2]},{}]\nx=[]\nx=[{'b':[],'c':[3]}]\n";
-        assert_eq!(print_rows(&first), expected);
-    }
-
-    #[test]
-    fn blocks_of_other_columns_are_given_back() {
-        let (numbers, texts) = (plan(&["UInt8"]), plan(&["String"]));
-        let mut block_of_numbers = block(&numbers, r#"{"x":1}"#);
-        let refused = block_of_numbers.append(block(&texts, r#"{"x":"a"}"#)).unwrap_err();
-        assert_eq!(print_rows(&refused), "x='a'\n");
-        assert_eq!(block_of_numbers.rows(), 1);
-    }
-
-    #[test]
-    fn equal_plans_make_blocks_that_fit_together() {
-        let mut first = block(&plan(&["UInt8"]), r#"{"x":1}"#);
-        first.append(block(&plan(&["UInt8"]), r#"{"x":2}"#)).unwrap();
-        assert_eq!(print_rows(&first), "x=1\nx=2\n");
     }
 }

@@ -1,7 +1,11 @@
 //! The rows of a batch: the requests of one data source, merged. Pure.
 
+use std::sync::Arc;
+
 use super::payload::Payload;
 use crate::ingest::Block;
+use crate::ingest::block::{Layout, LoggedBlock};
+use crate::schema::quarantine::INSERTION_DATE;
 
 /// The rows of a batch.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub(super) struct Content {
 #[derive(Debug)]
 pub(super) struct Merged {
     pub(super) block: Block,
+    /// The columns that requests fill.
+    layout: Arc<Layout>,
     /// Whose rows they are: a request by its place in the batch, and its number of rows.
     owners: Vec<(usize, usize)>,
 }
@@ -30,8 +36,13 @@ impl Content {
             if owner == 0 {
                 content.arrival = payload.arrival;
             }
-            payload.rows.into_iter().for_each(|block| add(&mut content.rows, owner, block));
-            payload.quarantine.into_iter().for_each(|block| add(&mut content.quarantine, owner, block));
+            for block in &payload.rows {
+                add(&mut content.rows, (owner, None), block);
+            }
+            // The time is the request's, and not that of the insert: a second try gives the same row.
+            for block in &payload.quarantine {
+                add(&mut content.quarantine, (owner, Some(payload.arrival.to_le_bytes())), block);
+            }
         }
         content
     }
@@ -68,22 +79,26 @@ impl Merged {
     }
 }
 
-fn add(merged: &mut Vec<Merged>, owner: usize, block: Block) {
-    let rows = block.rows();
-    let mut left = Some(block);
-    for known in merged.iter_mut() {
-        left = left.and_then(|block| known.block.append(block).err());
-        if left.is_none() {
-            known.owners.push((owner, rows));
-            return;
-        }
+/// Adds a request's rows; those for a quarantine with the time when they came.
+fn add(merged: &mut Vec<Merged>, (owner, arrival): (usize, Option<[u8; 4]>), logged: &LoggedBlock) {
+    let layout = logged.layout();
+    let fits = |known: &&mut Merged| Arc::ptr_eq(&known.layout, layout) || known.layout == *layout;
+    if let Some(known) = merged.iter_mut().find(fits) {
+        known.block.append(logged, arrival.as_ref().map(|arrival| &arrival[..]));
+        known.owners.push((owner, logged.rows()));
+        return;
     }
-    merged.extend(left.map(|block| Merged { block, owners: vec![(owner, rows)] }));
+    let block = match arrival {
+        Some(arrival) => logged.to_block().with_constant(INSERTION_DATE, "DateTime", &arrival),
+        None => logged.to_block(),
+    };
+    merged.push(Merged { block, layout: Arc::clone(layout), owners: vec![(owner, logged.rows())] });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::block::Layouts;
     use crate::ingest::fixtures::column;
     use crate::ingest::{BodyFormat, Limits, RowPlan};
 
@@ -91,7 +106,8 @@ mod tests {
         let columns = ["a | UInt8 | $.a", "b | UInt8 | $.b | a + 1"];
         let plan = RowPlan::new(&columns.map(column)).unwrap();
         let body = plan.decode(body.as_bytes(), BodyFormat::Ndjson, &Limits::default()).unwrap();
-        super::super::payload::decode(&super::super::payload::encode(&body, 1_700_000_000_000, None)).unwrap()
+        let bytes = super::super::payload::encode(&body, 1_700_000_000_000, None);
+        super::super::payload::decode(&bytes, &mut Layouts::default()).unwrap()
     }
 
     #[test]

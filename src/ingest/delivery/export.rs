@@ -1,8 +1,9 @@
 //! What lies in the log, for people and for other programs.
 
+use super::content::{Content, Merged};
 use super::payload;
 use super::record::Control;
-use crate::ingest::block::Unreadable;
+use crate::ingest::block::{Layouts, Unreadable};
 use crate::ingest::wal::{Kind, Record};
 
 /// Rows of the log for one table, as ClickHouse reads them.
@@ -21,18 +22,19 @@ pub fn native_rows(record: &Record) -> Result<Vec<NativeRows>, Unreadable> {
     if record.kind != Kind::Rows {
         return Ok(Vec::new());
     }
-    let payload = payload::decode(&record.payload)?;
+    let payload = payload::decode(&record.payload, &mut Layouts::default())?;
+    let content = Content::of([payload]);
     let quarantine = format!("{}{}", record.topic, crate::schema::quarantine::SUFFIX);
-    let of = |table: &str, blocks: &[crate::ingest::Block]| -> Vec<NativeRows> {
-        let native = |block: &crate::ingest::Block| NativeRows {
+    let of = |table: &str, blocks: &[Merged]| -> Vec<NativeRows> {
+        let native = |merged: &Merged| NativeRows {
             table: table.to_owned(),
-            rows: block.rows(),
-            block: block.encode_native(),
+            rows: merged.block.rows(),
+            block: merged.block.encode_native(),
         };
         blocks.iter().map(native).collect()
     };
-    let mut all = of(&record.topic, &payload.rows);
-    all.extend(of(&quarantine, &payload.quarantine));
+    let mut all = of(&record.topic, &content.rows);
+    all.extend(of(&quarantine, &content.quarantine));
     Ok(all)
 }
 

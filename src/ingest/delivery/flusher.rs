@@ -11,6 +11,7 @@ use super::ledger::Waiting;
 use super::payload::{self, Payload};
 use super::poison::Refusals;
 use super::record::{BatchId, FrozenPlan};
+use crate::ingest::block::Layouts;
 
 /// When a batch is closed.
 #[derive(Debug, Clone, Copy)]
@@ -226,12 +227,13 @@ impl Shared {
         let journal = Arc::clone(&self.committer.journal);
         let requests: Vec<_> = requests.collect();
         let read = move || {
+            let mut layouts = Layouts::default();
             let one = |(waiting, payload): (Waiting, Option<bytes::Bytes>)| {
                 let bytes = match payload {
                     Some(payload) => payload,
                     None => journal.wal.read(waiting.place)?.payload,
                 };
-                payload::decode(&bytes).map_err(std::io::Error::other)
+                payload::decode(&bytes, &mut layouts).map_err(std::io::Error::other)
             };
             requests.into_iter().map(one).collect()
         };
@@ -264,7 +266,7 @@ mod tests {
         let plan = RowPlan::new(&[column("a | UInt8 | $.a")]).unwrap();
         let body = "{\"a\":1}\n".repeat(rows);
         let body = plan.decode(body.as_bytes(), BodyFormat::Ndjson, &Limits::default()).unwrap();
-        let payload = payload::decode(&payload::encode(&body, 0, None)).unwrap();
+        let payload = payload::decode(&payload::encode(&body, 0, None), &mut Layouts::default()).unwrap();
         let (sequence, place) = (Sequence::new(number), Place::default());
         let waiting = Waiting { sequence, place, bytes: rows, arrival: 0 };
         (Loaded { waiting, held: Held::default() }, payload)

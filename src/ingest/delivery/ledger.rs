@@ -97,7 +97,10 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Takes the rows of a request.
     pub(super) fn add_rows(&mut self, source: &str, rows: Waiting) {
-        self.waiting.entry(source.to_owned()).or_default().push_back(rows);
+        match self.waiting.get_mut(source) {
+            Some(waiting) => waiting.push_back(rows),
+            None => self.waiting.entry(source.to_owned()).or_default().push_back(rows),
+        }
     }
 
     /// Takes another record.

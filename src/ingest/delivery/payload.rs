@@ -9,10 +9,9 @@
 use bytes::Bytes;
 
 use crate::ingest::DecodedBody;
-use crate::ingest::block::{Block, Unreadable, log};
+use crate::ingest::block::{Block, Layouts, LoggedBlock, Unreadable, log};
 use crate::ingest::cell::write_varint;
 use crate::ingest::idempotency::Signed;
-use crate::schema::quarantine::INSERTION_DATE;
 
 /// Rows as they came.
 const PLAIN: u8 = 1;
@@ -26,9 +25,9 @@ const HEAD_BYTES: usize = 9;
 #[derive(Debug, Clone)]
 pub(super) struct Payload {
     /// For the data source.
-    pub(super) rows: Vec<Block>,
-    /// For its quarantine.
-    pub(super) quarantine: Vec<Block>,
+    pub(super) rows: Vec<LoggedBlock>,
+    /// For its quarantine, but for the time when they came.
+    pub(super) quarantine: Vec<LoggedBlock>,
     /// When the request arrived, in seconds since 1970.
     pub(super) arrival: u32,
 }
@@ -36,7 +35,7 @@ pub(super) struct Payload {
 impl Payload {
     /// The number of rows for the data source.
     pub(super) fn row_count(&self) -> usize {
-        self.rows.iter().map(Block::rows).sum()
+        self.rows.iter().map(LoggedBlock::rows).sum()
     }
 }
 
@@ -75,18 +74,22 @@ pub(super) fn signed(payload: &[u8]) -> Option<Signed> {
 }
 
 /// The rows in the data source and in its quarantine.
-pub(super) fn decode(payload: &[u8]) -> Result<Payload, Unreadable> {
+pub(super) fn decode(payload: &Bytes, layouts: &mut Layouts) -> Result<Payload, Unreadable> {
     let arrival = arrival(payload)?;
     let signed = if payload.first() == Some(&SIGNED) { Signed::BYTES } else { 0 };
-    let mut rest = payload.get(HEAD_BYTES + signed..).ok_or(Unreadable)?;
-    let rows = decode_blocks(&mut rest)?;
-    // The time is the request's, and not that of the insert: a second try gives the same row.
-    let arrival = u32::try_from(arrival / 1000).unwrap_or(u32::MAX);
-    let dated = |block: Block| block.with_constant(INSERTION_DATE, "DateTime", &arrival.to_le_bytes());
-    let quarantine = decode_blocks(&mut rest)?.into_iter().map(dated).collect();
-    Ok(Payload { rows, quarantine, arrival })
+    let head = HEAD_BYTES + signed;
+    if payload.len() < head {
+        return Err(Unreadable);
+    }
+    let mut rest = payload.slice(head..);
+    let rows = decode_blocks(&mut rest, layouts)?;
+    let quarantine = decode_blocks(&mut rest, layouts)?;
+    Ok(Payload { rows, quarantine, arrival: u32::try_from(arrival / 1000).unwrap_or(u32::MAX) })
 }
 
-fn decode_blocks(bytes: &mut &[u8]) -> Result<Vec<Block>, Unreadable> {
-    (0..log::number(bytes)?).map(|_| Block::decode_from_log(bytes)).collect()
+fn decode_blocks(bytes: &mut Bytes, layouts: &mut Layouts) -> Result<Vec<LoggedBlock>, Unreadable> {
+    let mut rest = &bytes[..];
+    let count = log::number(&mut rest)?;
+    *bytes = bytes.slice(bytes.len() - rest.len()..);
+    (0..count).map(|_| LoggedBlock::read(bytes, layouts)).collect()
 }
