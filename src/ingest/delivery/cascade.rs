@@ -23,7 +23,7 @@ use crate::schema::{TableName, quoting};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cascade {
     There,
-    /// The engine makes none for them.
+    /// The engine makes none for them; it is asked once.
     Refused,
 }
 
@@ -94,6 +94,8 @@ impl Tables {
             Ok(()) => Cascade::There,
             Err(Undone::Refused(reason)) => {
                 tracing::error!(table = plan.rows.table, reason, "the engine makes no cascade: stages serve");
+                // Every statement was answered: the stage stays, and with it what is known.
+                self.stages.settle(std::slice::from_ref(&plan.rows));
                 Cascade::Refused
             }
             Err(other) => return Err(other),
