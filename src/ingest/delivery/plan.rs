@@ -198,7 +198,7 @@ fn in_order(mut left: Vec<&ViewStep>) -> Vec<ViewStep> {
     ordered
 }
 
-/// The keys that may refuse a value, as the arguments of a function.
+/// The keys and indexes that may refuse a value, as the arguments of a function.
 fn computed_keys(table: &Table) -> Option<String> {
     let type_of = |text: &str| {
         let column = table.columns.iter().find(|column| column.name.as_str() == text)?;
@@ -220,6 +220,7 @@ fn computed_keys(table: &Table) -> Option<String> {
     let is_column = |item: &str| table.columns.iter().any(|column| column.name.as_str() == item);
     let is_harmless = |item: &&str| is_column(item) || is_remainder(item) || is_total(item);
     let keys = [&table.engine.partition_key, &table.engine.sorting_key].into_iter().flatten();
+    let keys = keys.chain(table.indexes.iter().map(|index| &index.expression));
     let computed = keys.filter(|key| !key.items().iter().all(is_harmless));
     let keys: Vec<String> = computed.map(|key: &Expression| format!("({})", key.as_str())).collect();
     (!keys.is_empty()).then(|| keys.join(", "))

@@ -113,7 +113,7 @@ pub(super) struct FrozenPlan {
     /// Rows of the data source's own table that the views are evaluated over, in place of new ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<Chunk>,
-    /// Key expressions that are computed when rows are put; what they refuse is found before.
+    /// Expressions of keys and indexes that are computed when rows are put; what they refuse is found before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) keys: BTreeMap<TableKey, String>,
     /// Why every row goes to the quarantine: the engine has lacked the means for them for too long.

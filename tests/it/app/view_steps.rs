@@ -250,6 +250,27 @@ async fn what_only_the_engine_refuses_is_quarantined_row_by_row() {
 }
 
 #[tokio::test]
+async fn a_row_that_an_index_refuses_goes_to_the_quarantine_with_a_view_and_without() {
+    let indexed = "SCHEMA >\n    `id` UInt64 `json:$.id`\n\nENGINE \"MergeTree\"\nENGINE_SORTING_KEY \"id\"\n\
+                   INDEXES >\n    shares intDiv(100, id) TYPE minmax GRANULARITY 1\n";
+    let project = Project::default()
+        .with("datasources/alone.datasource", indexed)
+        .with("datasources/viewed.datasource", indexed)
+        .with("datasources/copies.datasource", &target("id UInt64", "MergeTree", "id"))
+        .with("pipes/to_copies.pipe", &view("copies", "SELECT id FROM viewed"));
+    let app = TestApp::start(&project).await;
+    for source in ["alone", "viewed"] {
+        let place = format!("/v0/events?name={source}&wait=true");
+        let reply = app.admin().post(&place, "{\"id\":1}\n{\"id\":0}\n{\"id\":2}").await;
+        assert!(reply.error(422).contains("Division by zero"), "{}", reply.text);
+        assert_eq!(reply.counts(), (2, 1), "{}", reply.text);
+        let quarantine = format!("{source}_quarantine");
+        assert_eq!((app.rows(source).await, app.rows(&quarantine).await), (2, 1));
+    }
+    assert_eq!(app.rows("copies").await, 2);
+}
+
+#[tokio::test]
 async fn a_view_that_refuses_everything_stops_nothing() {
     let project = hits()
         .with("datasources/never.datasource", &target("id UInt64", "MergeTree", "id"))
