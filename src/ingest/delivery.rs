@@ -10,10 +10,10 @@
 //! death, a partition with a part above that height holds the batch, any other does not.
 //!
 //! `record` is what the log says, `ledger` what follows from it, `journal` both together; `plan`
-//! says where rows go; `feed` and `flusher` close batches, `commit` brings one to its end, `poison`
-//! finds what the engine refuses, `recovery` goes on after a death, `barrier` changes tables in
-//! between, `populate` fills new views from history; `tables` asks the engine, `export` shows
-//! what lies in the log.
+//! says where rows go, `total` which views refuse none; `feed` and `flusher` close batches, `commit`
+//! brings one to its end, by `stages` or by a `cascade`; `poison` finds what the engine refuses,
+//! `recovery` goes on after a death, `barrier` changes tables in between, `populate` fills new views
+//! from history; `tables` asks the engine, `export` shows what lies in the log.
 
 mod barrier;
 mod cascade;

@@ -41,6 +41,11 @@ pub(super) fn is_possible(plan: &FrozenPlan) -> bool {
     plan.own_keys().next().is_none()
 }
 
+/// The tables that a cascade writes to.
+pub(super) fn reached(plan: &FrozenPlan) -> Vec<TableKey> {
+    plan.kept_tables().into_iter().filter(|table| *table != plan.quarantine).collect()
+}
+
 /// The statements that make a cascade.
 fn making(plan: &FrozenPlan, stages: &Stages) -> Vec<String> {
     let read: BTreeSet<&TableKey> = plan.steps.iter().map(|step| &step.source).collect();
@@ -69,7 +74,7 @@ fn making(plan: &FrozenPlan, stages: &Stages) -> Vec<String> {
 /// The insert into a cascade. It names the tables that it reaches, for the fence.
 fn inserting(plan: &FrozenPlan, stages: &Stages, block: &Block) -> Query {
     let columns: Vec<String> = block.columns().map(|(name, _)| name.to_string()).collect();
-    let reached: Vec<String> = plan.tables().iter().map(|table| table.name().to_string()).collect();
+    let reached: Vec<String> = reached(plan).iter().map(|table| table.name().to_string()).collect();
     let sql = format!(
         "INSERT INTO {} ({}) /* {} */ FORMAT Native",
         stages.cascade(&plan.rows, &plan.rows).name(),
@@ -121,22 +126,9 @@ mod tests {
         TableKey { database: "w".to_owned(), table: table.to_owned() }
     }
 
-    /// A view as `source>target`.
-    fn step(name: &str) -> ViewStep {
-        let (source, target) = name.split_once('>').unwrap();
-        let (source, target) = (key(source), key(target));
-        ViewStep {
-            pipe: name.to_owned(),
-            sql: format!("SELECT x FROM {} AS rows", placeholder(&source).name()),
-            columns: vec!["x".to_owned()],
-            source,
-            target,
-            refusing: Refusing::Never,
-        }
-    }
-
     fn plan(steps: &[&str]) -> FrozenPlan {
-        FrozenPlan { steps: steps.iter().map(|name| step(name)).collect(), ..bare("w", "a") }
+        let step = |name: &&str| ViewStep { refusing: Refusing::Never, ..ViewStep::between("w", name) };
+        FrozenPlan { steps: steps.iter().map(step).collect(), ..bare("w", "a") }
     }
 
     #[test]
@@ -208,7 +200,7 @@ mod tests {
             &crate::ingest::Limits::default(),
         );
         let query = inserting(&plan, &stages, &body.unwrap().blocks[0]);
-        for table in ["`w`.`a`", "`w`.`a_quarantine`", "`w`.`b`", "`w`.`c`"] {
+        for table in ["`w`.`a`", "`w`.`b`", "`w`.`c`"] {
             assert!(query.sql.contains(table), "{}", query.sql);
         }
         let sql = query.sql.replace(&stages.of(&plan.rows).database, "stage");

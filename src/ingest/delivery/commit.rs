@@ -1,8 +1,8 @@
 //! One batch on its way into its tables, exactly once.
 //!
-//! First everything is evaluated, then the heights are written down, then one block is put into
-//! each table. What fails before the heights are written has changed nothing; what fails behind them
-//! leaves the batch in doubt, and [`Committer::redo`] puts what is not there yet.
+//! First everything that may be refused is evaluated, then the heights are written down, then one block
+//! is put into each table. What fails before the heights are written has changed nothing; what fails
+//! behind them leaves the batch in doubt, and [`Committer::redo`] puts what is not there yet.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::record::{BatchId, Control, Freeze, FrozenPlan, Seen, TableKey, ViewSt
 use super::tables::{Filled, Reach, Tables};
 use crate::catalog::Versions;
 use crate::engine::EngineError;
+use crate::ingest::Block;
 use crate::ingest::wal::{Sequence, WalError};
 
 /// The pause before a failed step is tried again; it doubles up to the second number.
@@ -75,16 +76,16 @@ impl From<WalError> for Undone {
 }
 
 /// One insert of a batch.
-enum Put {
+enum Put<'a> {
     /// A block as it came, into one table.
-    Block(TableKey, usize),
+    Block(TableKey, &'a Block),
     /// The same into the cascade of the batch, which reaches these tables.
-    Cascade(Vec<TableKey>, usize),
+    Cascade(Vec<TableKey>, &'a Block),
     /// The rows of the table's stage, if there are any.
     Stage(TableKey),
 }
 
-impl Put {
+impl Put<'_> {
     fn tables(&self) -> &[TableKey] {
         match self {
             Self::Block(table, _) | Self::Stage(table) => std::slice::from_ref(table),
@@ -94,12 +95,12 @@ impl Put {
 }
 
 /// Everything that a batch puts. Nothing of it is refused.
-pub(super) struct Prepared {
-    puts: Vec<Put>,
-    pub(super) refusals: Refusals,
+struct Prepared<'a> {
+    puts: Vec<Put<'a>>,
+    refusals: Refusals,
 }
 
-impl Prepared {
+impl Prepared<'_> {
     fn tables(&self) -> BTreeSet<TableKey> {
         self.puts.iter().flat_map(Put::tables).cloned().collect()
     }
@@ -142,7 +143,7 @@ impl Committer {
         let heights = self.tables.heights(&prepared.tables()).await?;
         let freeze = Control::Freeze(Box::new(Freeze { batch: id.clone(), to, plan: plan.clone(), heights }));
         self.journal.say(freeze).await?;
-        match self.put_all((plan, &prepared), content, &Seen::new()).await {
+        match self.put_all(plan, &prepared, &Seen::new()).await {
             Ok(()) => {
                 self.tables.stages.settle(&plan.tables());
                 self.say_done(&id).await;
@@ -156,7 +157,7 @@ impl Committer {
         Ok(prepared.refusals)
     }
 
-    async fn prepare(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
+    async fn prepare<'a>(&self, plan: &FrozenPlan, content: &'a Content) -> Result<Prepared<'a>, Undone> {
         let Some(puts) = direct(&self.tables.reach, plan, content) else {
             return self.prepare_stages(plan, content).await;
         };
@@ -168,7 +169,7 @@ impl Committer {
     }
 
     /// Evaluates a batch in the stages; rows that the engine refuses are moved to the quarantine.
-    async fn prepare_stages(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared, Undone> {
+    async fn prepare_stages<'a>(&self, plan: &FrozenPlan, content: &Content) -> Result<Prepared<'a>, Undone> {
         self.tables.abandon_stages(&plan.tables()).await?;
         let mut stages = plan.tables();
         // The quarantine's is emptied where it is filled.
@@ -225,13 +226,8 @@ impl Committer {
 
     /// Puts what has not been seen, into all tables side by side: each has heights of its own. Every put
     /// comes to its end, whatever becomes of the others.
-    async fn put_all(
-        &self,
-        (plan, prepared): (&FrozenPlan, &Prepared),
-        content: &Content,
-        seen: &Seen,
-    ) -> Result<(), Undone> {
-        let puts = prepared.puts.iter().map(|put| self.put(put, (plan, content), seen));
+    async fn put_all(&self, plan: &FrozenPlan, prepared: &Prepared<'_>, seen: &Seen) -> Result<(), Undone> {
+        let puts = prepared.puts.iter().map(|put| self.put(plan, put, seen));
         let outcomes = futures_util::future::join_all(puts).await;
         // Whatever the outcome: of what failed, some may be there. A batch that was in doubt comes here
         // once more before anybody hears of it.
@@ -239,23 +235,12 @@ impl Committer {
         outcomes.into_iter().collect()
     }
 
-    async fn put(
-        &self,
-        put: &Put,
-        (plan, content): (&FrozenPlan, &Content),
-        seen: &Seen,
-    ) -> Result<(), Undone> {
+    async fn put(&self, plan: &FrozenPlan, put: &Put<'_>, seen: &Seen) -> Result<(), Undone> {
         match put {
-            Put::Block(table, place) => {
-                if let Some(block) = content.block(*place) {
-                    self.tables.insert_block(table, block).await?;
-                }
-            }
-            Put::Cascade(_, place) => {
-                if let Some(block) = content.block(*place) {
-                    self.tables.insert_cascade(plan, block).await?;
-                    self.journal.metrics().cascaded();
-                }
+            Put::Block(table, block) => self.tables.insert_block(table, block).await?,
+            Put::Cascade(_, block) => {
+                self.tables.insert_cascade(plan, block).await?;
+                self.journal.metrics().cascaded();
             }
             Put::Stage(table) => match seen.get(table).filter(|partitions| !partitions.is_empty()) {
                 None => self.tables.put_stage(table).await?,
@@ -288,7 +273,7 @@ impl Committer {
         let prepared = self.prepare_stages(&batch.plan, content).await?;
         let heights = self.tables.heights(&prepared.tables()).await?;
         self.journal.say(Control::Retry { batch: batch.id.clone(), heights, seen: seen.clone() }).await?;
-        self.put_all((&batch.plan, &prepared), content, &seen).await?;
+        self.put_all(&batch.plan, &prepared, &seen).await?;
         self.tables.stages.settle(&batch.plan.tables());
         Ok(prepared.refusals)
     }
@@ -338,7 +323,7 @@ pub(super) async fn evaluate(
 /// The puts of a batch that need no stage: at most one block for the data source's table and one for its
 /// quarantine, and no view, or views that refuse nothing. A server might take such a block after it was
 /// given up on.
-fn direct(reach: &Reach, plan: &FrozenPlan, content: &Content) -> Option<Vec<Put>> {
+fn direct<'a>(reach: &Reach, plan: &FrozenPlan, content: &'a Content) -> Option<Vec<Put<'a>>> {
     let is_simple = matches!(reach, Reach::Child(_))
         && plan.history.is_none()
         && plan.refused.is_none()
@@ -348,18 +333,12 @@ fn direct(reach: &Reach, plan: &FrozenPlan, content: &Content) -> Option<Vec<Put
     if !is_simple {
         return None;
     }
-    let mut puts = Vec::new();
-    if !content.rows.is_empty() {
-        let mut tables = plan.kept_tables();
-        tables.remove(&plan.quarantine);
-        match tables.len() {
-            _ if !plan.steps.is_empty() => puts.push(Put::Cascade(tables.into_iter().collect(), 0)),
-            0 => {}
-            _ => puts.push(Put::Block(plan.rows.clone(), 0)),
-        }
-    }
-    if !content.quarantine.is_empty() {
-        puts.push(Put::Block(plan.quarantine.clone(), content.rows.len()));
-    }
-    Some(puts)
+    let put_rows = |block| match plan.steps.as_slice() {
+        [] => (!plan.null_tables.contains(&plan.rows)).then(|| Put::Block(plan.rows.clone(), block)),
+        _ => Some(Put::Cascade(cascade::reached(plan), block)),
+    };
+    let rows = content.rows.first().and_then(|merged| put_rows(&merged.block));
+    let quarantine = content.quarantine.first().map(|merged| &merged.block);
+    let quarantine = quarantine.map(|block| Put::Block(plan.quarantine.clone(), block));
+    Some(rows.into_iter().chain(quarantine).collect())
 }

@@ -47,11 +47,6 @@ impl Content {
         content
     }
 
-    /// A block by its number: those for the data source, then those for its quarantine.
-    pub(super) fn block(&self, number: usize) -> Option<&Block> {
-        self.rows.iter().chain(&self.quarantine).nth(number).map(|merged| &merged.block)
-    }
-
     /// The number of rows for the data source.
     pub(super) fn row_count(&self) -> u64 {
         count(&self.rows)
@@ -82,8 +77,7 @@ impl Merged {
 /// Adds a request's rows; those for a quarantine with the time when they came.
 fn add(merged: &mut Vec<Merged>, (owner, arrival): (usize, Option<[u8; 4]>), logged: &LoggedBlock) {
     let layout = logged.layout();
-    let fits = |known: &&mut Merged| Arc::ptr_eq(&known.layout, layout) || known.layout == *layout;
-    if let Some(known) = merged.iter_mut().find(fits) {
+    if let Some(known) = merged.iter_mut().find(|known| known.layout == *layout) {
         known.block.append(logged, arrival.as_ref().map(|arrival| &arrival[..]));
         known.owners.push((owner, logged.rows()));
         return;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::record::{FrozenPlan, Refusing, TableKey, ViewStep};
 use super::stages::placeholder;
-use super::tables::{Filled, Tables, TargetColumn};
+use super::tables::{Filled, Reach, Tables, TargetColumn};
 use super::total;
 use crate::catalog::{DataSource, NodeError, ResourceName, View, Workspace};
 use crate::engine::EngineError;
@@ -101,8 +101,12 @@ async fn step(
     Ok(Some(step))
 }
 
-/// Whether a view, or a column of its target, may refuse a row.
+/// Whether a view, or a column of its target, may refuse a row. A server is not asked: nothing is put there
+/// that was not evaluated.
 async fn refusing(tables: &Tables, step: &ViewStep) -> Result<Refusing, EngineError> {
+    if matches!(tables.reach, Reach::Server) {
+        return Ok(Refusing::Perhaps);
+    }
     let tree = tables.tree(step).await?;
     let Some(given) = total::total(&tree, &tables.stages.of(&step.source)) else {
         return Ok(Refusing::Perhaps);
@@ -206,7 +210,7 @@ fn computed_keys(table: &Table) -> Option<String> {
     };
     let is_remainder = |item: &str| {
         let parts = item.rsplit_once(" % ").map(|(value, divisor)| (type_of(value), divisor.parse::<u32>()));
-        matches!(parts, Some((Some(_), Ok(1..))))
+        matches!(parts, Some((Some(data_type), Ok(1..))) if total::is_integer(&data_type))
     };
     let is_total = |item: &str| {
         let call = item.split_once('(').and_then(|(name, rest)| Some((name.trim(), rest.strip_suffix(')')?)));
@@ -234,21 +238,8 @@ mod tests {
         TableKey { database: "d".to_owned(), table: table.to_owned() }
     }
 
-    fn step(name: &str) -> ViewStep {
-        let (source, target) = name.split_once('>').unwrap();
-        let (source, target) = (key(source), key(target));
-        ViewStep {
-            pipe: name.to_owned(),
-            sql: String::new(),
-            columns: Vec::new(),
-            source,
-            target,
-            refusing: Refusing::Perhaps,
-        }
-    }
-
     fn order(source: &str, steps: &[&str]) -> Vec<String> {
-        let steps: Vec<ViewStep> = steps.iter().map(|name| step(name)).collect();
+        let steps: Vec<ViewStep> = steps.iter().map(|name| ViewStep::between("d", name)).collect();
         let ordered = in_order(reached(&[key(source)], steps.iter().collect()));
         ordered.into_iter().map(|step| step.pipe).collect()
     }
@@ -276,6 +267,7 @@ mod tests {
             Some("(toDate(intDiv(1, a)))")
         );
         assert_eq!(computed_keys(&table("a % 3", "a, d")), None);
+        assert_eq!(computed_keys(&table("d % 3", "a, d")).as_deref(), Some("(d % 3)"));
         assert_eq!(computed_keys(&table("a % 0", "a, d")).as_deref(), Some("(a % 0)"));
         assert_eq!(computed_keys(&table("a % a", "a, d")).as_deref(), Some("(a % a)"));
     }

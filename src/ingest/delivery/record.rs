@@ -87,6 +87,19 @@ pub(super) struct ViewStep {
     pub(super) refusing: Refusing,
 }
 
+#[cfg(test)]
+impl ViewStep {
+    /// A view in tests, as `source>target`.
+    pub(super) fn between(database: &str, name: &str) -> Self {
+        let (source, target) = name.split_once('>').unwrap();
+        let key = |table: &str| TableKey { database: database.to_owned(), table: table.to_owned() };
+        let (source, target) = (key(source), key(target));
+        let sql = format!("SELECT x FROM {} AS rows", super::stages::placeholder(&source).name());
+        let columns = vec!["x".to_owned()];
+        Self { pipe: name.to_owned(), sql, columns, source, target, refusing: Refusing::Perhaps }
+    }
+}
+
 /// Whether a view may refuse a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Refusing {

@@ -192,16 +192,8 @@ mod tests {
     #[test]
     fn the_sql_of_a_view_reads_the_present_stage() {
         let (stages, source) = (Stages::default(), table("a"));
-        let sql = format!("SELECT a.x FROM {} AS a", placeholder(&source).name());
-        let step = ViewStep {
-            pipe: String::new(),
-            sql,
-            columns: Vec::new(),
-            source: source.clone(),
-            target: table("b"),
-            refusing: super::super::record::Refusing::Perhaps,
-        };
+        let step = ViewStep::between("w", "a>b");
         let stage = stages.of(&source).name();
-        assert_eq!(stages.sql(&step), format!("SELECT a.x FROM {stage} AS a"));
+        assert_eq!(stages.sql(&step), format!("SELECT x FROM {stage} AS rows"));
     }
 }

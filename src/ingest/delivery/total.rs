@@ -310,7 +310,8 @@ fn bare(data_type: &str) -> &str {
     inner(data_type, "Nullable(").unwrap_or(data_type)
 }
 
-fn is_integer(data_type: &str) -> bool {
+/// True for integers of up to 64 bits.
+pub(super) fn is_integer(data_type: &str) -> bool {
     let bits = data_type.strip_prefix('U').unwrap_or(data_type).strip_prefix("Int");
     matches!(bits, Some("8" | "16" | "32" | "64")) || data_type == "Bool"
 }
