@@ -152,6 +152,8 @@ impl Cache {
     pub(super) fn kept(&self, known: &Known, freshness: Freshness) -> Option<Arc<Kept>> {
         let kept = known.kept.upgrade().filter(|_| freshness.takes_kept())?;
         let kept = Some(kept).filter(|kept| kept.is_current(Instant::now()))?;
+        // It was not looked for among the answers, which keep what is asked for.
+        self.answers.get(&known.prepared.question);
         self.metrics.count(Origin::Hit);
         Some(kept)
     }

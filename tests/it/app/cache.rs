@@ -38,6 +38,7 @@ fn project() -> Project {
         .endpoint("slow", SLOW)
         .endpoint("long", LONG)
         .endpoint("large", "SELECT number, repeat('x', 100) AS filler FROM numbers(50000)")
+        .endpoint("rows", "SELECT repeat('x', 100) AS filler FROM numbers({{ UInt64(rows) }})")
         .endpoint("broken", "SELECT throwIf(count() = 0, 'nothing there') FROM hits")
 }
 
@@ -414,6 +415,24 @@ async fn what_is_kept_stays_within_its_bytes() {
         (bytes > 100_000 && bytes <= 1_000_000).then_some(())
     };
     eventually("the kept answers are within their bytes", within_bounds).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_asked_for_again_and_again_stays_while_others_come_and_go() {
+    // Room for about fifteen answers, and for many more calls.
+    let app = Home::with_settings("query.cache_bytes = 1_000_000").start(&project()).await;
+    let admin = app.admin();
+    let origin = async |rows: usize| {
+        let reply = admin.get(&format!("{}?rows={rows}", path("rows"))).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.header("x-cache").to_owned()
+    };
+    assert_eq!(origin(200).await, "miss");
+    for others in 201..400 {
+        assert_eq!(origin(others).await, "miss");
+        assert_eq!(origin(200).await, "hit", "beside {} others", others - 200);
+    }
+    assert_eq!(origin(201).await, "miss", "what nobody asks for goes");
 }
 
 #[tokio::test]
